@@ -1,0 +1,56 @@
+"""The nouns of assay as frozen records. They know nothing of stores, files or the network."""
+
+from assay.records.estimate import Estimate
+from assay.records.log import Log, LogRef, ToolCall, Turn, Unit
+from assay.records.metric import Goal, MetricInfo, MetricKind
+from assay.records.progress import Progress, no_progress
+from assay.records.report import Accounting, DayEstimate, FocusRow, MetricReport, Report, Totals
+from assay.records.run import (
+    ImportReport,
+    LabelReport,
+    RunReport,
+    SampleReport,
+    SettleReport,
+    StratumCount,
+)
+from assay.records.score import Failure, Fate, LogOutcome, Outcome, Score, Skip
+from assay.records.selection import Selection, Stage
+from assay.records.signal import Severity, Signal
+from assay.records.window import Window
+
+__all__ = [
+    "Accounting",
+    "DayEstimate",
+    "Estimate",
+    "Failure",
+    "Fate",
+    "FocusRow",
+    "Goal",
+    "ImportReport",
+    "LabelReport",
+    "Log",
+    "LogOutcome",
+    "LogRef",
+    "MetricInfo",
+    "MetricKind",
+    "MetricReport",
+    "Outcome",
+    "Progress",
+    "Report",
+    "RunReport",
+    "SampleReport",
+    "Score",
+    "Selection",
+    "SettleReport",
+    "Severity",
+    "Signal",
+    "Skip",
+    "Stage",
+    "StratumCount",
+    "ToolCall",
+    "Totals",
+    "Turn",
+    "Unit",
+    "Window",
+    "no_progress",
+]

@@ -1,0 +1,80 @@
+"""What the operations report when they are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from assay.records.log import Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleReport:
+    """Facts and signals were computed for this many logs."""
+
+    interactions: int
+    conversations: int
+    unsettled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StratumCount:
+    """One stratum of a policy: how many logs, and how many drawn for judge and human."""
+
+    stratum: str
+    logs: int
+    judge: int
+    label: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReport:
+    """What a policy decided. `decided` are new decisions; the strata count old ones too."""
+
+    policy: str
+    policy_version: str
+    unit: Unit
+    decided: int
+    strata: tuple[StratumCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What an evaluation did: every log asked for has exactly one fate."""
+
+    run_id: str
+    metric: str
+    metric_version: str
+    todo: int
+    scored: int
+    failed: int
+    skipped: int
+    over_budget: int
+    cost_usd: float
+    seconds: float
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What a file gave. Importing it again changes nothing."""
+
+    file: str
+    rows: int
+    conversations: int
+    interactions: int
+    spans: int
+    labels: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelReport:
+    """What became of imported labels. Only those `in_sample` can carry an estimate."""
+
+    metric: str
+    unit: Unit
+    labels: int
+    in_sample: int
+    outside_sample: int
+    unknown_logs: int
