@@ -1,0 +1,207 @@
+"""The settings as a tree of checked values. Every key is documented by its description here;
+`docs/reference/settings.md` is generated from them."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from assay.errors import ConfigError
+from assay.records import Goal, Severity, Unit
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Size = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of assay.toml: unknown keys are errors, values never change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProjectSettings(Section):
+    name: str = Field("my-assistant", description="The name on every page.", min_length=1, max_length=100)
+    metrics: str = Field("metrics.py", description="The Python file that defines metrics, beside assay.toml.")
+    headline: str = Field("", description="The metric that answers 'how are we doing': the first, if empty.")
+
+
+class StoreSettings(Section):
+    telemetry: str = Field(
+        "",
+        description="Where spans, signals and scores live: `chdb:///path` (in this process; the default is "
+        "`.assay/telemetry` beside assay.toml) or `clickhouse://user:password@host:8123/database`.",
+    )
+    state: str = Field(
+        "",
+        description="Where policies, metric versions and runs live: `sqlite:///path` (default "
+        "`.assay/state.db`) or `postgresql://user:password@host/database`.",
+    )
+    reserve_mb: int = Field(200, ge=0, description="Refuse to write when less disk than this is free.")
+
+
+class ServerSettings(Section):
+    host: str = Field("127.0.0.1", description="The address to listen on. There is no log-in yet: keep it.")
+    port: int = Field(4318, ge=0, le=65535, description="4318 is where OTLP exporters send by default.")
+    allowed_hosts: tuple[str, ...] = Field((), description="Further host names that browsers may use.")
+    settle_every_s: float = Field(10.0, gt=0, description="How often new conversations get their signals.")
+
+
+class IngestSettings(Section):
+    max_request_mb: float = Field(64.0, gt=0, description="Largest request, after decompression.")
+    max_attribute_mb: float = Field(4.0, gt=0, description="Largest value of one span attribute.")
+    max_waiting_mb: float = Field(256.0, gt=0, description="Decoded, not yet written; beyond it: 503.")
+
+
+class ConversationSettings(Section):
+    idle_minutes: float = Field(15.0, ge=0, description="A conversation is settled once idle for this long.")
+
+
+class JudgeSettings(Section):
+    base_url: str = Field("", description="Any OpenAI-compatible endpoint; empty means OpenAI's own.")
+    api_key_env: str = Field("OPENAI_API_KEY", description="The environment variable that holds the key.")
+    provider: str = Field("", description="A provider of your own instead, as `module:factory`.")
+    concurrency: int = Field(8, ge=1, le=1024, description="Requests in flight.")
+    timeout_s: float = Field(60.0, gt=0, description="For one request.")
+    attempts: int = Field(5, ge=1, le=20, description="Tries of one request on 429, 5xx and time-outs.")
+    budget_usd: float | None = Field(
+        None, ge=0, description="The most one run may spend; none means no limit."
+    )
+
+
+class PriceSettings(Section):
+    input: float = Field(ge=0, description="US dollars per million input tokens.")
+    output: float = Field(ge=0, description="US dollars per million output tokens.")
+
+
+class StratumSettings(Section):
+    name: Name = Field(description="What reports call it.")
+    when: str = Field(description="Which logs belong, in the filter language. The first match wins.")
+    size: Size | None = Field(None, description="Expected number drawn a day.")
+    rate: Rate | None = Field(None, description="Or the probability of being drawn.")
+    label_size: Size | None = Field(None, description="Of those, expected number a day for people.")
+    label_rate: Rate | None = Field(None, description="Or the probability of going to people.")
+
+
+class PolicySettings(Section):
+    unit: Unit = Field("conversation", description="What is drawn: conversations or interactions.")
+    size: Size | None = Field(None, description="Expected number drawn a day (of the rest, with strata).")
+    rate: Rate | None = Field(None, description="Or the probability of being drawn.")
+    label_size: Size | None = Field(None, description="Of those, expected number a day for people.")
+    label_rate: Rate | None = Field(None, description="Or the probability of going to people.")
+    where: str = Field("", description="Only logs of which this holds; the others count as filtered.")
+    strata: tuple[StratumSettings, ...] = Field((), description="Groups with a size or rate of their own.")
+
+
+class MetricSettings(Section):
+    policy: str = Field("", description="The policy whose selections it scores: the first, if empty.")
+    kind: Literal["human"] | None = Field(None, description="`human`: only people answer it; no code.")
+    unit: Unit | None = Field(None, description="Of a human metric.")
+    goal: Goal | None = Field(None, description="Of a human metric: which end of 0 to 1 is good.")
+    target: str = Field("", description="Of a human metric: the failure it looks for.")
+    budget_usd: float | None = Field(None, ge=0, description="The most one run of it may spend.")
+
+
+class SignalSettings(Section):
+    expression: str = Field(description="When it is raised, in the filter language.")
+    unit: Unit = Field("interaction", description="What it is raised on.")
+    severity: Severity = Field("medium", description="info, low, medium or high.")
+    meaning: str = Field("", description="One line for people.")
+
+
+class ThresholdSettings(Section):
+    slow_ms: float = Field(20_000.0, gt=0, description="`signal.slow`: an answer took longer.")
+    expensive_usd: float = Field(0.5, gt=0, description="`signal.expensive`: a log cost more.")
+    many_tokens: int = Field(50_000, gt=0, description="`signal.many_tokens`: a log used more.")
+    long_turns: int = Field(8, gt=1, description="`signal.long_conversation`: this many turns or more.")
+
+
+def _default_policies() -> dict[str, PolicySettings]:
+    return {"daily": PolicySettings(size=200, label_size=30)}
+
+
+class Settings(Section):
+    """All of assay.toml, and where it was read from."""
+
+    project: ProjectSettings = ProjectSettings()
+    store: StoreSettings = StoreSettings()
+    server: ServerSettings = ServerSettings()
+    ingest: IngestSettings = IngestSettings()
+    conversation: ConversationSettings = ConversationSettings()
+    judge: JudgeSettings = JudgeSettings()
+    thresholds: ThresholdSettings = ThresholdSettings()
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
+    policies: dict[Name, PolicySettings] = Field(default_factory=_default_policies)
+    metrics: dict[Name, MetricSettings] = Field(default_factory=dict)
+    signals: dict[Name, SignalSettings] = Field(default_factory=dict)
+    words: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    folder: Path = Field(default=Path(), exclude=True)
+    api_key: str = Field(default="", exclude=True, repr=False)
+
+    @property
+    def telemetry_dsn(self) -> str:
+        """The telemetry store's address: `chdb:///absolute/path` or `clickhouse://...`."""
+        return self.store.telemetry or f"chdb://{(self.folder / '.assay/telemetry').resolve()}"
+
+    @property
+    def state_url(self) -> str:
+        """The state store's address; a relative SQLite path counts from assay.toml."""
+        given = self.store.state or "sqlite:///.assay/state.db"
+        if not given.startswith("sqlite:///"):
+            return given
+        return f"sqlite:///{(self.folder / given.removeprefix('sqlite:///')).resolve()}"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.folder / self.project.metrics
+
+
+def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check assay.toml. `ASSAY_TELEMETRY`, `ASSAY_STATE`, `ASSAY_HOST` and `ASSAY_PORT`
+    override their settings; the judge's key is read from the variable that the file names.
+
+    Raises ConfigError with file, key and value."""
+    environ = os.environ if environ is None else environ
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist; `assay init` makes one") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}") from error
+    for key in ("folder", "api_key"):
+        if key in tree:
+            raise ConfigError(f"{path}: unknown key `{key}`")
+    _override(tree, environ)
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from None
+    key = environ.get(settings.judge.api_key_env, "")
+    return settings.model_copy(update={"folder": path.resolve().parent, "api_key": key})
+
+
+def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
+    for variable, section, key in (
+        ("ASSAY_TELEMETRY", "store", "telemetry"),
+        ("ASSAY_STATE", "store", "state"),
+        ("ASSAY_HOST", "server", "host"),
+        ("ASSAY_PORT", "server", "port"),
+    ):
+        if environ.get(variable):
+            tree.setdefault(section, {})[key] = environ[variable]
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {key}: no such setting; docs/reference/settings.md lists them")
+        else:
+            lines.append(f"  {key}: {problem['msg']} (got {problem.get('input')!r})")
+    return f"{path} has {len(lines)} wrong setting(s):\n" + "\n".join(lines)
