@@ -1,0 +1,134 @@
+"""What a list of logs, the page of one conversation and the books of a metric show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from assay.records.log import Turn, Unit
+from assay.records.metric import MetricKind
+from assay.records.report import Accounting
+from assay.records.score import Fate
+from assay.records.selection import Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow:
+    """What one metric or one person said about a log, or why it could not.
+
+    `value` is None unless `fate` is `scored`. `failing` where the value lies on the metric's bad
+    side, None where that is not known. `rater` names the person where `kind` is `human`.
+    """
+
+    metric: str
+    metric_version: str
+    kind: MetricKind
+    unit: Unit
+    log_id: str
+    fate: Fate
+    value: float | None
+    failing: bool | None = None
+    category: str = ""
+    explanation: str = ""
+    reason: str = ""
+    cost_usd: float = 0.0
+    latency_ms: float = 0.0
+    rater: str = ""
+    model: str = ""
+    simulated: bool = False
+    scored_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """The facts of one log: a line of a list, and the side of a conversation's page.
+
+    `turns` counts the interactions in it; `input` is the first request, `output` the last answer.
+    """
+
+    unit: Unit
+    log_id: str
+    conversation_id: str
+    started: datetime
+    ended: datetime
+    input: str
+    output: str
+    turns: int = 1
+    service: str = ""
+    environment: str = ""
+    version: str = ""
+    user_id: str = ""
+    model: str = ""
+    latency_ms: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    llm_calls: int = 0
+    tool_calls: int = 0
+    tool_errors: int = 0
+    errors: int = 0
+    feedback: float | None = None
+    signals: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    scores: tuple[ScoreRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPage:
+    """One page of a list, newest first. `next` is the `after` of the following page, if any."""
+
+    unit: Unit
+    filter: str
+    total: int
+    rows: tuple[LogRow, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRow:
+    """One interaction of a conversation with its own facts. `facts` is None until computed."""
+
+    turn: Turn
+    facts: LogRow | None = None
+    scores: tuple[ScoreRow, ...] = ()
+    selections: tuple[Selection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationPage:
+    """A conversation and all that is known of it.
+
+    `settled` is False while it may still go on: its facts are then of the last time it was idle,
+    and nothing was decided about it yet. `selections` are the recorded decisions, newest first;
+    `scores` hold machine scores and human labels of the conversation itself.
+    """
+
+    conversation_id: str
+    settled: bool
+    facts: LogRow
+    turns: tuple[TurnRow, ...]
+    scores: tuple[ScoreRow, ...] = ()
+    selections: tuple[Selection, ...] = ()
+
+    @property
+    def labels(self) -> tuple[ScoreRow, ...]:
+        """What people said."""
+        return tuple(score for score in self.scores if score.kind == "human")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourAccounting:
+    """The books of one metric for the logs that started in one UTC hour."""
+
+    hour: datetime
+    accounting: Accounting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What became of a trace request: these spans are durable, those were refused and why."""
+
+    accepted: int
+    rejected: int = 0
+    reasons: tuple[str, ...] = ()
