@@ -1,1 +1,3 @@
-"""app"""
+"""The one application: the only place where concrete parts are wired together.
+
+It is reached in process (`open_application`) or over HTTP (`connect` finds a running server)."""

@@ -1,0 +1,95 @@
+"""Every operation by name. The API, the command line and the client of a running server all speak
+through these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from assay.app.requests import (
+    EstimateRequest,
+    EvaluateRequest,
+    LogsRequest,
+    RecordRequest,
+    ReportRequest,
+    SampleRequest,
+    SettleRequest,
+    SpansRequest,
+    Todo,
+    TodoRequest,
+    Written,
+)
+from assay.errors import CallerError, UnknownName
+from assay.records import (
+    Estimate,
+    LogPage,
+    Progress,
+    Report,
+    RunReport,
+    SampleReport,
+    SettleReport,
+    no_progress,
+)
+
+
+class Operations(Protocol):
+    """What can be done with a project, in process or through its server."""
+
+    def spans(self, request: SpansRequest, progress: Progress = no_progress) -> Written: ...
+
+    def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport: ...
+
+    def sample(
+        self, request: SampleRequest, progress: Progress = no_progress
+    ) -> tuple[SampleReport, ...]: ...
+
+    def evaluate(
+        self, request: EvaluateRequest, progress: Progress = no_progress
+    ) -> tuple[RunReport, ...]: ...
+
+    def record(self, request: RecordRequest, progress: Progress = no_progress) -> Written: ...
+
+    def estimate(self, request: EstimateRequest, progress: Progress = no_progress) -> Estimate: ...
+
+    def report(self, request: ReportRequest, progress: Progress = no_progress) -> Report: ...
+
+    def logs(self, request: LogsRequest, progress: Progress = no_progress) -> LogPage: ...
+
+    def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo: ...
+
+    def close(self) -> None: ...
+
+
+REQUESTS: Mapping[str, type[Any]] = {
+    "spans": SpansRequest,
+    "settle": SettleRequest,
+    "sample": SampleRequest,
+    "evaluate": EvaluateRequest,
+    "record": RecordRequest,
+    "estimate": EstimateRequest,
+    "report": ReportRequest,
+    "logs": LogsRequest,
+    "todo": TodoRequest,
+}
+"""Every operation's name and what it takes; its answer is its method's."""
+
+
+def to_json(record: object) -> Any:
+    """A record as plain JSON values: times as ISO 8601, bytes as base64."""
+    return msgspec.to_builtins(record)
+
+
+def run_operation(project: Operations, name: str, payload: Any, progress: Progress = no_progress) -> Any:
+    """Run the operation of that name on a JSON payload; its answer as JSON values.
+
+    Raises UnknownName, and CallerError where the payload does not fit."""
+    if name not in REQUESTS:
+        raise UnknownName(f"no operation `{name}`; there are {', '.join(REQUESTS)}")
+    try:
+        request = msgspec.convert(payload, REQUESTS[name])
+    except msgspec.ValidationError as error:
+        raise CallerError(f"operation `{name}`: {error}") from None
+    method: Callable[[Any, Progress], object] = getattr(project, name)
+    return to_json(method(request, progress))

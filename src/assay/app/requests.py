@@ -1,0 +1,135 @@
+"""What can be asked of the application, each as one record, the same in process and over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from assay.records import Goal, MetricKind, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A time range: None on a side means as far as there are logs."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpansRequest:
+    """Spans in the store's own columns, as an Arrow stream (an import through a server)."""
+
+    arrow: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleRequest:
+    """Compute the facts and signals of every settled conversation; `all` also of idle-less ones."""
+
+    even_active: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRequest:
+    """Decide on every log of the range, by one policy or by all."""
+
+    policy: str = ""
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateRequest:
+    """Score what is selected and not yet scored, by these metrics or by all code and judge ones."""
+
+    metrics: tuple[str, ...] = ()
+    range: Span = Span()
+    retry_failed: bool = False
+    budget_usd: float | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A value from outside: a person's label, or a score computed elsewhere."""
+
+    unit: Unit
+    log_id: str
+    value: float
+    rater: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRequest:
+    """Write labels (kind human) or scores from elsewhere (kind judge or code) of one metric."""
+
+    metric: str
+    kind: MetricKind
+    marks: tuple[Mark, ...]
+    goal: Goal | None = None
+    source: str = "import"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRequest:
+    """One metric's rate over the range and, with `where`, over the logs it holds of."""
+
+    metric: str
+    range: Span = Span()
+    where: str = ""
+    level: float = 0.95
+    target_width: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """The report over the range; without one, over the last 14 days that have logs."""
+
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsRequest:
+    """Logs that a filter holds of, newest first."""
+
+    unit: Unit = "conversation"
+    filter: str = ""
+    limit: int = 50
+    after: str = ""
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoRequest:
+    """The logs drawn for people that have no label of this metric yet."""
+
+    metric: str
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoItem:
+    """One log to label: what a person needs to answer, and nothing a machine said."""
+
+    log_id: str
+    unit: Unit
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Todo:
+    """What is to be labelled, and the question."""
+
+    metric: str
+    question: str
+    items: tuple[TodoItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """How many rows were written."""
+
+    rows: int
+    unknown: int = 0
+    outside_sample: int = 0

@@ -1,0 +1,48 @@
+"""Every command, in the order that a new user meets them."""
+
+from __future__ import annotations
+
+import typer
+
+from assay.cli.demo import demo
+from assay.cli.estimate import estimate
+from assay.cli.evaluate import evaluate
+from assay.cli.imports import import_files
+from assay.cli.init import init
+from assay.cli.label import label
+from assay.cli.logs import logs
+from assay.cli.report import report
+from assay.cli.sample import sample
+from assay.cli.serve import serve
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="How is your AI application doing with real users, and where should you look next? "
+    "From a sample, at a cost you set, with error bars you can trust.",
+)
+
+app.command()(demo)
+app.command()(init)
+app.command()(serve)
+app.command("import")(import_files)
+app.command()(logs)
+app.command()(sample)
+app.command()(evaluate)
+app.command()(label)
+app.command()(estimate)
+app.command()(report)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    """Print the version where asked."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"assay {installed('assay')}")
+        raise typer.Exit

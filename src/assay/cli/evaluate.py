@@ -1,0 +1,63 @@
+"""`assay evaluate`: score what is selected and not yet scored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from assay.app.connect import connect
+from assay.app.requests import EvaluateRequest
+from assay.cli.options import Config, Json, Since, Until, to_span
+from assay.cli.terminal import out, print_json, progress_bars
+from assay.records import RunReport
+
+
+def evaluate(
+    metric: Annotated[
+        list[str] | None, typer.Argument(help="Metrics by name.", show_default="every code and judge metric")
+    ] = None,
+    since: Since = "",
+    until: Until = "",
+    retry_failed: Annotated[bool, typer.Option(help="Also try again what failed before.")] = False,
+    budget_usd: Annotated[
+        float | None, typer.Option(min=0, help="The most to spend.", show_default="the configuration's")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many logs a metric.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Score the selected logs. Stopped or out of money, it goes on where it was when run again."""
+    request = EvaluateRequest(
+        metrics=tuple(metric or ()),
+        range=to_span(since, until, datetime.now(UTC)),
+        retry_failed=retry_failed,
+        budget_usd=budget_usd,
+        limit=limit,
+    )
+    with connect(config, "evaluate") as project, progress_bars() as progress:
+        reports = project.evaluate(request, progress)
+    if json:
+        print_json(reports)
+    else:
+        _show(reports)
+
+
+def _show(reports: tuple[RunReport, ...]) -> None:
+    table = Table()
+    for column in ("metric", "version", "to do", "scored", "failed", "skipped", "over budget", "cost", "seconds"):
+        table.add_column(column, justify="left" if column in ("metric", "version") else "right")
+    for run in reports:
+        table.add_row(
+            run.metric,
+            run.metric_version,
+            *(f"{n:,}" for n in (run.todo, run.scored, run.failed, run.skipped, run.over_budget)),
+            f"${run.cost_usd:,.2f}",
+            f"{run.seconds:,.1f}",
+        )
+    out.print(table)
+    for run in reports:
+        for reason, count in sorted(run.failures.items(), key=lambda item: -item[1]):
+            out.print(f"{run.metric}: {count:,} failed: {reason}", markup=False)

@@ -1,0 +1,47 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.app.requests import Span
+from assay.errors import CallerError
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="assay.toml, or the folder it is in.", show_default="the nearest one"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Since = Annotated[
+    str, typer.Option("--since", help="From when: 2026-11-01, 2026-11-01T08:00, 7d or 24h ago.", show_default=False)
+]
+Until = Annotated[str, typer.Option("--until", help="Until when, likewise.", show_default=False)]
+
+
+def to_span(since: str, until: str, now: datetime) -> Span:
+    """The range that --since and --until name.
+
+    Raises CallerError with the text that is not understood."""
+    return Span(since=parse_time(since, now), until=parse_time(until, now))
+
+
+def parse_time(text: str, now: datetime) -> datetime | None:
+    """An ISO 8601 date or time (UTC where no zone is said), or `7d`, `24h`, `30m` before `now`."""
+    text = text.strip()
+    if not text:
+        return None
+    if ago := re.fullmatch(r"(\d+)([dhm])", text):
+        unit = {"d": "days", "h": "hours", "m": "minutes"}[ago[2]]
+        return now - timedelta(**{unit: int(ago[1])})
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise CallerError(
+            f"`{text}` is no time; write 2026-11-01, 2026-11-01T08:00, 7d, 24h or 30m"
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,0 +1,49 @@
+"""The terminal: progress bars, tables, and JSON where a program reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from assay.app.operations import to_json
+from assay.records import Progress
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """A bar a stage, on standard error; where that is no terminal, a line a stage."""
+    bars = Bars(
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=False,
+        disable=not err.is_terminal,
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total)
+            if not err.is_terminal:
+                err.print(f"{stage} ...")
+        bars.update(tasks[stage], completed=done, total=total)
+
+    with bars:
+        yield report
+
+
+def print_json(record: object) -> None:
+    """The record as one JSON document on standard output."""
+    json.dump(to_json(record), sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
