@@ -1,0 +1,31 @@
+"""The state store: small, mutable, transactional. SQLite in a file, or PostgreSQL."""
+
+from assay.store.state.connection import State
+from assay.store.state.migrate import open_state
+from assay.store.state.runs import Run, RunStatus, finish_run, list_runs, start_run
+from assay.store.state.versions import (
+    MetricVersion,
+    PolicyVersion,
+    list_metrics,
+    list_policies,
+    list_projects,
+    register_metric,
+    register_policy,
+)
+
+__all__ = [
+    "MetricVersion",
+    "PolicyVersion",
+    "Run",
+    "RunStatus",
+    "State",
+    "finish_run",
+    "list_metrics",
+    "list_policies",
+    "list_projects",
+    "list_runs",
+    "open_state",
+    "register_metric",
+    "register_policy",
+    "start_run",
+]
