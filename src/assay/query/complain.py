@@ -1,0 +1,34 @@
+"""What is wrong with an expression, where, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from assay.errors import FilterError
+
+
+def complain(text: str, position: int, what: str) -> FilterError:
+    """The error for this place in the expression: what is wrong, the line, and a caret under it."""
+    position = min(max(position, 0), len(text))
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    line = text[start : len(text) if end < 0 else end]
+    before, after = line[: position - start][-60:], line[position - start :][:60]
+    shown = (before + after).replace("\t", " ")
+    return FilterError(f"{what}\n  {shown}\n  {' ' * len(before)}^", position=position)
+
+
+def unknown(text: str, position: int, noun: str, name: str, known: Iterable[str]) -> FilterError:
+    """The error for a name that nothing has, with the nearest that something has."""
+    names = sorted(known)
+    folded = {candidate.lower(): candidate for candidate in names}
+    near = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=2, cutoff=0.6)]
+    if near:
+        hint = "did you mean " + " or ".join(f"`{candidate}`" for candidate in near) + "?"
+    elif names:
+        more = ", ..." if len(names) > 8 else ""
+        hint = "there are " + ", ".join(f"`{candidate}`" for candidate in names[:8]) + more
+    else:
+        hint = "there are none"
+    return complain(text, position, f"unknown {noun} `{name}`; {hint}")

@@ -1,0 +1,54 @@
+"""The facts that a filter can ask for: the columns of the wide row that every log has."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["text", "number", "time", "said"]
+
+
+class FieldInfo(NamedTuple):
+    """`kind` says what it compares with; `said` is searched only: `contains` and `mentions`."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+_FIELDS = (
+    FieldInfo("input", "text", "what the user asked; of a conversation, the first request"),
+    FieldInfo("output", "text", "what was answered; of a conversation, the last answer"),
+    FieldInfo("text", "said", "anything the user asked or was answered, in any turn"),
+    FieldInfo("log_id", "text", "the trace id of an interaction, the id of a conversation"),
+    FieldInfo("conversation_id", "text", "the conversation it belongs to"),
+    FieldInfo("user_id", "text", "who asked, as the application names them"),
+    FieldInfo("service", "text", "the service that answered"),
+    FieldInfo("environment", "text", "its deployment environment"),
+    FieldInfo("version", "text", "its version"),
+    FieldInfo("model", "text", "the model that wrote the answer"),
+    FieldInfo("started", "time", "when it began, in UTC"),
+    FieldInfo("ended", "time", "when it ended, in UTC"),
+    FieldInfo("turns", "number", "interactions in it"),
+    FieldInfo("spans", "number", "spans in it"),
+    FieldInfo("llm_calls", "number", "calls of a model"),
+    FieldInfo("tool_calls", "number", "calls of tools"),
+    FieldInfo("tool_errors", "number", "calls of tools that failed"),
+    FieldInfo("errors", "number", "spans that ended in an error"),
+    FieldInfo("latency_ms", "number", "milliseconds to the answer; of a conversation, the longest"),
+    FieldInfo("input_tokens", "number", "tokens read by models"),
+    FieldInfo("output_tokens", "number", "tokens written by models"),
+    FieldInfo("tokens", "number", "tokens read and written"),
+    FieldInfo("cost_usd", "number", "what the model calls cost, in US dollars"),
+    FieldInfo(
+        "feedback", "number", "the user's lowest rating, 0 to 1; nothing holds of it where there is none"
+    ),
+    FieldInfo(
+        "similarity", "number", "how much a request resembles an earlier one of its conversation, 0 to 1"
+    ),
+)
+
+FIELDS: dict[str, FieldInfo] = {field.name: field for field in _FIELDS}
+"""By name, in the order in which documentation shows them."""
+
+OPTIONAL = frozenset({"feedback"})
+"""Facts that may be unknown of a log."""
