@@ -1,0 +1,35 @@
+"""Rows that were asked for and did not, or not yet, answer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.stats.wilson import FloatArray
+
+CELL_MINIMUM = 5
+"""Fewer answers than this in a cell, and the cell borrows the rate of all such cells together."""
+
+
+def response_probability(cells: NDArray[np.intp], answered: NDArray[np.bool_]) -> FloatArray:
+    """The probability, for each row that was asked, that it answered: the observed rate of its cell.
+
+    r = answered / asked within the cell; incomplete cells with fewer than five answers are pooled, and
+    where even the pool has none, the overall rate counts. Assumes that inside a cell the missing rows are
+    like those that answered. An inclusion probability times r is that of an answered row. Särndal,
+    Swensson and Wretman (1992), 15.6 (response homogeneity groups).
+
+    >>> response_probability(np.zeros(10, dtype=np.intp), np.arange(10) < 8)[0]
+    np.float64(0.8)
+    """
+    codes = np.asarray(cells, dtype=np.intp)
+    yes = np.asarray(answered, dtype=np.float64)
+    if codes.size == 0 or yes.sum() == 0.0:
+        return np.ones(codes.size)
+    asked = np.bincount(codes).astype(np.float64)
+    given = np.bincount(codes, weights=yes)
+    small = (given < CELL_MINIMUM) & (given < asked)
+    rate = np.divide(given, asked, out=np.ones_like(asked), where=asked > 0.0)
+    pooled = float(given[small].sum()) / max(float(asked[small].sum()), 1.0)
+    rate[small] = pooled if pooled > 0.0 else float(yes.mean())
+    return rate[codes]
