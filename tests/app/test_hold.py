@@ -30,7 +30,8 @@ def test_holder_is_found_while_it_lives_and_not_after(tmp_path: Path) -> None:
     assert find_holder(tmp_path) is None
     code = (
         HOLD
-        + "h = acquire_hold(Path(sys.argv[1]), 'serve'); h.publish('http://x', 't'); print('held', flush=True); input()"
+        + "h = acquire_hold(Path(sys.argv[1]), 'serve'); h.publish('http://x', 't')\n"
+        + "print('held', flush=True); input()"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
