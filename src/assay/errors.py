@@ -121,13 +121,24 @@ class ProviderError(OutsideError):
     """An LLM endpoint refused, did not answer or was not understood.
 
     `retryable` tells whether the same request may succeed later; `retry_after_s` is the
-    endpoint's own word, where it gave one.
+    endpoint's own word, where it gave one. `reason` is a short stable code (`rate_limited`,
+    `timeout`, `unreachable`, ...). `affects_all`: no other request can succeed either (wrong key).
     """
 
-    def __init__(self, message: str, *, retryable: bool = False, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+        reason: str = "provider",
+        affects_all: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.reason = reason
+        self.affects_all = affects_all
 
 
 class PluginError(AssayError):

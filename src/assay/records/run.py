@@ -39,7 +39,10 @@ class SampleReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What an evaluation did: every log asked for has exactly one fate."""
+    """What an evaluation did: every log asked for has exactly one fate.
+
+    `failures` counts them by reason; `notes` are for people (an unknown price, say).
+    """
 
     run_id: str
     metric: str
@@ -52,6 +55,7 @@ class RunReport:
     cost_usd: float
     seconds: float
     failures: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
