@@ -1,0 +1,306 @@
+"""Connections to the telemetry store: one class for the embedded engine, a server and a cluster."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pyarrow as pa
+
+from assay.errors import ConfigError, ExtraMissing, StoreError, StoreFull, StoreHeld, StoreUnreachable
+from assay.store.telemetry.schema import Topology
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+DEFAULT_RESERVE_BYTES = 200_000_000
+DEFAULT_HANDLES = 4
+ENGINE_OPTIONS: Mapping[str, object] = {
+    "max_server_memory_usage": 1_200_000_000,
+    "mark_cache_size": 64_000_000,
+    "uncompressed_cache_size": 0,
+    "background_pool_size": 2,
+    "background_schedule_pool_size": 4,
+    "background_common_pool_size": 2,
+    "background_move_pool_size": 1,
+    "background_fetches_pool_size": 1,
+}
+"""What the embedded engine is allowed: it shares a small machine with the application."""
+
+SETTINGS: Mapping[str, object] = {
+    "session_timezone": "UTC",
+    "async_insert": 0,
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_low_cardinality_as_dictionary": 0,
+    "output_format_arrow_compression_method": "none",
+}
+EMBEDDED_SETTINGS: Mapping[str, object] = {"max_threads": 2, "max_insert_threads": 1}
+CLUSTER_SETTINGS: Mapping[str, object] = {"distributed_foreground_insert": 1}
+
+FULL_CODES = frozenset({243})  # NOT_ENOUGH_SPACE
+UNREACHABLE_CODES = frozenset({159, 209, 210, 242, 279, 999})  # timeouts, network, read-only, keeper
+
+
+class Telemetry:
+    """The telemetry store, safe to share between threads: each call borrows a handle of a pool."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        topology: Topology,
+        *,
+        path: Path | None = None,
+        lock: IO[str] | None = None,
+        handles: int = DEFAULT_HANDLES,
+        reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+    ) -> None:
+        self.topology = topology
+        self.path = path
+        self._connect = connect
+        self._lock = lock
+        self._reserve_bytes = reserve_bytes
+        self._idle: queue.LifoQueue[Client] = queue.LifoQueue()
+        self._tickets = threading.BoundedSemaphore(handles)
+        self._handles = handles
+        self._closed = False
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """The rows of a SELECT. Parameters stand in the SQL as `{name:Type}`; times come back in UTC."""
+        bound = {name: _bindable(value) for name, value in (params or {}).items()}
+        with self._borrow(sql) as client:
+            table: pa.Table = client.query_arrow(sql, parameters=bound)
+        return table
+
+    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns nothing."""
+        bound = {name: _bindable(value) for name, value in (params or {}).items()}
+        with self._borrow(sql) as client:
+            client.command(sql, parameters=bound)
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Append rows, durably: they are synced to disk when this returns.
+
+        Columns go by name; absent ones get their defaults. Every table absorbs a repeated insert.
+        Raises `StoreFull` before anything is written when the disk's reserve would be touched.
+        """
+        if rows.num_rows == 0:
+            return
+        self._check_reserve(rows.nbytes)
+        with self._borrow(f"INSERT INTO {table}") as client:
+            client.insert_arrow(table, rows)
+
+    def close(self) -> None:
+        """Wait for running calls, then let go of every handle and of the embedded store's path."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in range(self._handles):
+            self._tickets.acquire()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+        if self._lock is not None:
+            self._lock.close()
+
+    @contextmanager
+    def _borrow(self, sql: str) -> Iterator[Client]:
+        if self._closed:
+            raise StoreError("the telemetry store is closed")
+        with self._tickets, _translated(sql):
+            try:
+                client = self._idle.get_nowait()
+            except queue.Empty:
+                client = self._connect()
+            try:
+                yield client
+            finally:
+                self._idle.put(client)
+
+    def _check_reserve(self, size_bytes: int) -> None:
+        if self.path is None:
+            return
+        free_bytes = shutil.disk_usage(self.path).free
+        if free_bytes - size_bytes < self._reserve_bytes:
+            raise StoreFull(
+                f"{free_bytes:,} bytes are free at {self.path} and {self._reserve_bytes:,} are kept in "
+                "reserve: nothing was written; make room and try again"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A DSN, taken apart: `path` for the embedded engine, else a server's address."""
+
+    topology: Topology
+    path: Path | None = None
+    host: str = "localhost"
+    port: int | None = None
+    user: str | None = None
+    password: str = ""
+    database: str | None = None
+    secure: bool = False
+
+
+def read_dsn(dsn: str) -> Address:
+    """`chdb:///path`, or `clickhouse://user:password@host:8123/database?cluster=NAME&secure=1`."""
+    parts = urlsplit(dsn)
+    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    if parts.scheme == "chdb":
+        if parts.netloc or not parts.path.strip("/"):
+            raise ConfigError(f"telemetry dsn {dsn!r}: expected chdb:///absolute/path")
+        return Address(topology=Topology(kind="embedded"), path=Path(unquote(parts.path)))
+    if parts.scheme != "clickhouse":
+        raise ConfigError(f"telemetry dsn {dsn!r}: expected chdb:///path or clickhouse://host:8123/database")
+    cluster = options.get("cluster", "")
+    return Address(
+        topology=Topology(kind="cluster", cluster=cluster) if cluster else Topology(kind="server"),
+        host=parts.hostname or "localhost",
+        port=parts.port,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else "",
+        database=unquote(parts.path.strip("/")) or None,
+        secure=options.get("secure", "").lower() in {"1", "true", "yes"},
+    )
+
+
+def open_telemetry(
+    dsn: str,
+    *,
+    handles: int = DEFAULT_HANDLES,
+    reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+) -> Telemetry:
+    """Open the store and bring its tables up to date.
+
+    Raises `StoreHeld` when another process has the embedded path open, `StoreUnreachable` when no
+    server answers, `StoreError` when the store is newer than this program.
+    """
+    from assay.store.telemetry.migrations import migrate
+
+    address = read_dsn(dsn)
+    if address.path is not None:
+        store = _open_embedded(address.path, handles, reserve_bytes)
+    else:
+        store = Telemetry(lambda: _connect_server(address), address.topology, handles=handles)
+    try:
+        migrate(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _open_embedded(path: Path, handles: int, reserve_bytes: int) -> Telemetry:
+    path.mkdir(parents=True, exist_ok=True)
+    lock = _hold(path)
+    return Telemetry(
+        lambda: _connect_embedded(path),
+        Topology(kind="embedded"),
+        path=path,
+        lock=lock,
+        handles=handles,
+        reserve_bytes=reserve_bytes,
+    )
+
+
+def _hold(path: Path) -> IO[str]:
+    """Lock the path, so that a second process hears who has it instead of an engine's riddle."""
+    lock = (path / "assay.lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        holder = lock.read().strip()
+        lock.close()
+        if error.errno not in {errno.EAGAIN, errno.EACCES}:
+            raise StoreError(f"{path} can't be locked: {error.strerror}") from error
+        pid = int(holder) if holder.isdigit() else None
+        who = f"process {pid}" if pid else "another process"
+        raise StoreHeld(
+            f"{who} has {path} open and only one may: talk to it over HTTP, or stop it first", pid=pid
+        ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _connect_embedded(path: Path) -> Client:
+    try:
+        import chdb  # noqa: F401 - the driver would report its absence as something else
+    except ImportError as error:
+        raise ExtraMissing("the embedded store needs chdb: pip install 'assay[server]'") from error
+    from clickhouse_connect import get_client
+
+    return get_client(
+        interface="chdb",
+        path=str(path),
+        chdb_options=dict(ENGINE_OPTIONS),
+        settings={**SETTINGS, **EMBEDDED_SETTINGS},
+    )
+
+
+def _connect_server(address: Address) -> Client:
+    from clickhouse_connect import get_client
+
+    settings = {**SETTINGS, **(CLUSTER_SETTINGS if address.topology.kind == "cluster" else {})}
+    return get_client(
+        host=address.host,
+        port=address.port or 0,
+        username=address.user,
+        password=address.password,
+        database=address.database,
+        secure=address.secure,
+        settings=settings,
+        autogenerate_session_id=False,
+    )
+
+
+@contextmanager
+def _translated(sql: str) -> Iterator[None]:
+    """Engine and driver errors as assay's own, with the statement's first line."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+    try:
+        yield
+    except ClickHouseError as error:
+        text, code = str(error), getattr(error, "code", None)
+        first_line = sql.strip().partition("\n")[0][:200]
+        if code in FULL_CODES or "No space left on device" in text or "NOT_ENOUGH_SPACE" in text:
+            raise StoreFull("the telemetry store's disk is full: nothing was written") from error
+        if "EmbeddedServer" in text:
+            raise StoreHeld("another process has this embedded store open, and only one may") from error
+        if code in UNREACHABLE_CODES or (code is None and isinstance(error, OperationalError)):
+            raise StoreUnreachable(f"no answer from the telemetry server: {_brief(text)}") from error
+        raise StoreError(f"{_brief(text)} [in: {first_line}]") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreFull("the disk is full: nothing was written") from error
+        raise
+
+
+def _brief(text: str) -> str:
+    return " ".join(text.split())[:500]
+
+
+def _bindable(value: Any) -> Any:
+    """The driver cuts datetimes to seconds and writes booleans as words; neither is wanted."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC).replace(tzinfo=None)
+        return utc.isoformat(sep=" ")
+    if isinstance(value, list):
+        return [_bindable(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(_bindable(item) for item in value)
+    return value

@@ -1,0 +1,147 @@
+"""Interactions as everybody reads them: one finished row a trace, computed from its spans' facts."""
+
+from __future__ import annotations
+
+from assay.store.telemetry.dialect import Stage, staged
+from assay.store.telemetry.mapping import FACTS, RANK
+from assay.store.telemetry.schema import View
+
+ROUNDS = 7
+"""Ancestors are found by doubling: 7 rounds reach 128 levels up."""
+
+CALLS = "Array(Tuple(model String, input_tokens UInt64, output_tokens UInt64, cost_usd Nullable(Float64)))"
+TOOLS = "Array(Tuple(name String, arguments String, result String, error UInt8))"
+FIELDS = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :])
+
+
+def select_final() -> str:
+    """The SELECT behind `interactions_final`."""
+    source = "SELECT trace_id, touched, facts, texts FROM interactions FINAL"
+    rows = staged(source, _ordered(), _arrays(), _ancestors(), _leaves(), _chosen())
+    columns = ",\n    ".join(f"{expression} AS {name}" for name, expression in _columns().items())
+    return f"SELECT trace_id,\n    {columns}\nFROM (\n{rows}\n)"
+
+
+def _ordered() -> Stage:
+    """The spans in time order; one without a start comes last."""
+    order = "(x.2.start_ns <= 0, x.2.start_ns, x.1)"
+    return {
+        "rows": f"arraySort(x -> {order}, arrayZip(mapKeys(facts), mapValues(facts)))",
+        "told": f"arraySort(x -> {order}, arrayZip(mapKeys(texts), mapValues(texts)))",
+    }
+
+
+def _arrays() -> Stage:
+    return {
+        "ids": "arrayMap(x -> x.1, rows)",
+        "keys": "arrayMap(x -> cityHash64(x.1), rows)",
+        "parents": "arrayMap(x -> if(x.2.parent_id IN ('', x.1), 0, cityHash64(x.2.parent_id)), rows)",
+        "places": "arrayMap(i -> toUInt32(i), arrayEnumerate(rows))",
+        **{f"all_{name}": f"arrayMap(x -> x.2.{name}, rows)" for name in FIELDS},
+    }
+
+
+def _ancestors() -> Stage:
+    """For each span the place of its parent, and whether it is a model call, with usage or without."""
+    return {
+        "parent": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)",
+        "is_usage": "arrayMap((u, k) -> u AND k != 'embedding', all_usage, all_kind)",
+        "is_call": "arrayMap((u, k) -> (u AND k != 'embedding') OR k = 'llm', all_usage, all_kind)",
+    }
+
+
+def _leaves() -> Stage:
+    """Whose tokens count. Several conventions repeat a call's usage on the spans above it.
+
+    A span with usage counts if no span below has usage. A model call without usage (it failed, or
+    streamed) counts if nothing below is a call and no counted span above speaks for it.
+    """
+    jump = "arrayMap(p -> if(p = 0 OR {flags}[p], p, {acc}[p]), {acc})"
+    both = f"({jump.format(flags='is_usage', acc='a.1')}, {jump.format(flags='is_call', acc='a.2')})"
+    walk = f"arrayFold((a, i) -> {both}, range({ROUNDS}), (parent, parent))"
+    below = "arrayDistinct(arrayFilter((p, f) -> p > 0 AND f, {nearest}, {flags}))"
+    counts = (
+        "(u AND NOT has(above_usage, i)) OR (c AND NOT u AND NOT has(above_call, i) "
+        "AND (n = 0 OR has(above_usage, n)))"
+    )
+    return {
+        "nearest": f"if(arrayCount(is_call) < 2, (parent, parent), {walk})",
+        "above_usage": below.format(nearest="nearest.1", flags="is_usage"),
+        "above_call": below.format(nearest="nearest.2", flags="is_call"),
+        "is_counted": f"arrayMap((i, u, c, n) -> {counts}, places, is_usage, is_call, nearest.1)",
+    }
+
+
+def _chosen() -> Stage:
+    """Which spans speak for the trace."""
+    asked = "arrayZip(all_input_grade, arrayMap(p -> p > 0, parent), places, ids)"
+    answered = (
+        "arrayZip(all_output_grade, arrayMap(p -> p > 0, parent), "
+        "arrayMap(k -> k != 'llm', all_kind), all_end_ns, places, ids)"
+    )
+    timed = "arrayFilter((t, s) -> s > 0, {0}, all_start_ns)"
+    pairs = (
+        "arrayConcat(arrayFlatten(all_attributes), arrayFirst(m -> notEmpty(m), "
+        "arrayConcat(arrayFilter((m, p) -> p = 0, all_metadata, parent), all_metadata)))"
+    )
+    return {
+        "asking": f"arraySort(c -> (-c.1, c.2, c.3), arrayFilter(c -> c.1 > 0, {asked}))[1].4",
+        "answering": (
+            f"arraySort(c -> (-c.1, c.2, c.3, -c.4, -c.5), arrayFilter(c -> c.1 > 0, {answered}))[1].6"
+        ),
+        "start": f"arrayMin({timed.format('all_start_ns')})",
+        "end": f"arrayMax({timed.format('all_end_ns')})",
+        "root_ns": (
+            "arrayFirst((d, p, s) -> p = 0 AND s > 0, "
+            "arrayMap((e, s) -> e - s, all_end_ns, all_start_ns), parent, all_start_ns)"
+        ),
+        "counted": (
+            "arrayFilter((x, f, k) -> f OR k = 'embedding', "
+            "arrayZip(all_model, all_input_tokens, all_output_tokens, "
+            "arrayMap(c -> if(c < 0, NULL, c), all_cost_usd)), is_counted, all_kind)"
+        ),
+        "answer_model": (
+            "arraySort(m -> (-m.1, m.2), arrayFilter((m, f) -> f AND m.2 != '', "
+            "arrayZip(all_end_ns, all_model), is_counted))[1].2"
+        ),
+        "pairs": pairs,
+        "conversation": "arrayFirst(x -> x != '', all_conversation_id)",
+        "opinion": "arrayMin(all_feedback)",
+    }
+
+
+def _columns() -> Stage:
+    first = "arrayFirst(x -> x != '', all_{0})"
+    tokens = "arraySum((t, f) -> if(f, t, 0), all_{0}, is_counted)"
+    unique = "arraySort(arrayFilter((p, n) -> n = 1, pairs, arrayEnumerateUniq(arrayMap(p -> p.1, pairs))))"
+    return {
+        "conversation_id": "if(conversation = '', trace_id, conversation)",
+        "started": "fromUnixTimestamp64Micro(intDiv(start, 1000), 'UTC')",
+        "ended": "fromUnixTimestamp64Micro(intDiv(greatest(start, end), 1000), 'UTC')",
+        **{name: first.format(name) for name in ("service", "environment", "version", "user_id")},
+        "model": "answer_model",
+        "latency_ms": "if(root_ns > 0, root_ns, greatest(end - start, 0)) / 1e6",
+        "input": "texts[asking].input",
+        "output": "texts[answering].output",
+        "input_tokens": tokens.format("input_tokens"),
+        "output_tokens": tokens.format("output_tokens"),
+        "calls": f"CAST(counted, '{CALLS}')",
+        "llm_calls": "toUInt32(arrayCount(is_counted))",
+        "tool_calls": "toUInt32(countEqual(all_kind, 'tool'))",
+        "tool_errors": "toUInt32(arrayCount((k, e) -> k = 'tool' AND e, all_kind, all_error))",
+        "errors": "toUInt32(arraySum(all_error))",
+        "error": first.format("message"),
+        "spans": "toUInt32(length(rows))",
+        "feedback": "if(opinion > 1, NULL, opinion)",
+        "attributes": f"CAST({unique}, 'Map(String, String)')",
+        "tools": (
+            "CAST(arrayMap(x -> (x.2.name, x.2.input, x.2.output, x.2.error), "
+            f"arrayFilter(x -> x.2.kind = 'tool', told)), '{TOOLS}')"
+        ),
+        "context": "arrayDistinct(arrayFlatten(arrayMap(x -> x.2.documents, told)))",
+        "touched": "touched",
+    }
+
+
+INTERACTIONS_FINAL = View(name="interactions_final", select=select_final())
+"""One row a trace. Filter it by `trace_id` where you can: that alone is looked up by key."""

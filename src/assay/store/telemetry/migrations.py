@@ -1,0 +1,89 @@
+"""The telemetry store's history: numbered steps, each applied once and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assay.errors import StoreError
+from assay.store.telemetry import interaction, mapping, schema
+from assay.store.telemetry.schema import Topology, create_table, create_view
+
+if TYPE_CHECKING:
+    from assay.store.telemetry.connection import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One step. Its statements may be repeated: a step that broke half-way is run again whole."""
+
+    number: int
+    title: str
+    statements: Callable[[Topology], tuple[str, ...]]
+
+
+def _spans(topology: Topology) -> tuple[str, ...]:
+    return create_table(schema.OTEL_TRACES, topology)
+
+
+def _interactions(topology: Topology) -> tuple[str, ...]:
+    """The backfill brings in what a Collector wrote before assay came; repeating it changes nothing."""
+    return (
+        *create_table(mapping.INTERACTIONS, topology),
+        *create_view(mapping.feed(topology), topology),
+        *create_view(interaction.INTERACTIONS_FINAL, topology),
+        mapping.backfill(topology),
+    )
+
+
+def _logs(topology: Topology) -> tuple[str, ...]:
+    tables = (schema.SIGNALS, schema.SELECTIONS, schema.SCORES)
+    return tuple(statement for table in tables for statement in create_table(table, topology))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(number=1, title="spans as the Collector's exporter stores them", statements=_spans),
+    Migration(number=2, title="interactions, joined from spans", statements=_interactions),
+    Migration(number=3, title="signals, selections and scores", statements=_logs),
+)
+
+HISTORY = schema.Table(
+    name="assay_migrations",
+    columns=("number UInt32", "title String", "applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')"),
+    engine="ReplacingMergeTree",
+    version="applied_at",
+    partition_by="tuple()",
+    order_by="number",
+    shard_by="number",
+)
+
+
+def migrate(store: Telemetry, migrations: tuple[Migration, ...] = MIGRATIONS) -> tuple[int, ...]:
+    """Apply what is not applied yet; returns the numbers applied.
+
+    Raises `StoreError` when a newer program has been here: it may have changed what rows mean.
+    """
+    for statement in create_table(HISTORY, store.topology):
+        store.command(statement)
+    applied = applied_migrations(store)
+    if newer := applied - {step.number for step in migrations}:
+        raise StoreError(
+            f"the telemetry store has migration {max(newer)}, this program knows only up to "
+            f"{max((step.number for step in migrations), default=0)}: upgrade assay"
+        )
+    todo = tuple(step for step in migrations if step.number not in applied)
+    for step in todo:
+        for statement in step.statements(store.topology):
+            store.command(statement)
+        store.command(
+            "INSERT INTO assay_migrations (number, title) SELECT {number:UInt32}, {title:String}",
+            {"number": step.number, "title": step.title},
+        )
+    return tuple(step.number for step in todo)
+
+
+def applied_migrations(store: Telemetry) -> frozenset[int]:
+    """The numbers that the store has recorded."""
+    rows = store.query("SELECT DISTINCT number FROM assay_migrations").to_pylist()
+    return frozenset(row["number"] for row in rows)

@@ -1,0 +1,220 @@
+"""Every table of the telemetry store, as text: one definition for laptop, server and cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["embedded", "server", "cluster"]
+
+DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
+"""An insert returns when its part is on the disk, not when the kernel has heard of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """Where the tables live. On a cluster each is a replicated local table behind a distributed one."""
+
+    kind: Kind
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table. `shard_by` keeps what belongs together (a trace, a log) on one shard."""
+
+    name: str
+    columns: tuple[str, ...]
+    engine: str
+    order_by: str
+    partition_by: str
+    shard_by: str
+    version: str = ""
+    primary_key: str = ""
+    indexes: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A query with a name. With `to`, a materialised view that feeds that table."""
+
+    name: str
+    select: str
+    to: str = ""
+
+
+def create_table(table: Table, topology: Topology) -> tuple[str, ...]:
+    """The statements that create a table, in order."""
+    body = ",\n    ".join((*table.columns, *(f"INDEX {index}" for index in table.indexes)))
+    key = f"PRIMARY KEY {table.primary_key}\n" if table.primary_key else ""
+    settings = ", ".join((*table.settings, DURABLE))
+    local = (
+        f"CREATE TABLE IF NOT EXISTS {local_name(table.name, topology)}{_on_cluster(topology)} (\n"
+        f"    {body}\n) ENGINE = {_engine(table, topology)}\n"
+        f"PARTITION BY {table.partition_by}\n{key}ORDER BY {table.order_by}\nSETTINGS {settings}"
+    )
+    if topology.kind != "cluster":
+        return (local,)
+    name = local_name(table.name, topology)
+    distributed = (
+        f"CREATE TABLE IF NOT EXISTS {table.name}{_on_cluster(topology)} AS {name}\n"
+        f"ENGINE = Distributed('{topology.cluster}', currentDatabase(), '{name}', {table.shard_by})"
+    )
+    return (local, distributed)
+
+
+def create_view(view: View, topology: Topology) -> tuple[str, ...]:
+    """The statement that creates a view."""
+    if not view.to:
+        return (f"CREATE OR REPLACE VIEW {view.name}{_on_cluster(topology)} AS\n{view.select}",)
+    place = f"{_on_cluster(topology)} TO {local_name(view.to, topology)}"
+    return (f"CREATE MATERIALIZED VIEW IF NOT EXISTS {view.name}{place} AS\n{view.select}",)
+
+
+def local_name(table: str, topology: Topology) -> str:
+    """The table that holds the rows: on a cluster the one behind the distributed table."""
+    return f"{table}_local" if topology.kind == "cluster" else table
+
+
+def _on_cluster(topology: Topology) -> str:
+    return f" ON CLUSTER '{topology.cluster}'" if topology.kind == "cluster" else ""
+
+
+def _engine(table: Table, topology: Topology) -> str:
+    if topology.kind != "cluster":
+        return f"{table.engine}({table.version})"
+    place = f"'/clickhouse/tables/{{shard}}/{{database}}/{local_name(table.name, topology)}', '{{replica}}'"
+    return f"Replicated{table.engine}({', '.join(filter(None, (place, table.version)))})"
+
+
+OTEL_TRACES = Table(
+    name="otel_traces",
+    columns=(
+        "Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1))",
+        "TraceId String CODEC(ZSTD(1))",
+        "SpanId String CODEC(ZSTD(1))",
+        "ParentSpanId String CODEC(ZSTD(1))",
+        "TraceState String CODEC(ZSTD(1))",
+        "SpanName LowCardinality(String) CODEC(ZSTD(1))",
+        "SpanKind LowCardinality(String) CODEC(ZSTD(1))",
+        "ServiceName LowCardinality(String) CODEC(ZSTD(1))",
+        "ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))",
+        "ScopeName String CODEC(ZSTD(1))",
+        "ScopeVersion String CODEC(ZSTD(1))",
+        "SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))",
+        "Duration UInt64 CODEC(ZSTD(1))",
+        "StatusCode LowCardinality(String) CODEC(ZSTD(1))",
+        "StatusMessage String CODEC(ZSTD(1))",
+        "Events Nested(Timestamp DateTime64(9), Name LowCardinality(String), "
+        "Attributes Map(LowCardinality(String), String)) CODEC(ZSTD(1))",
+        "Links Nested(TraceId String, SpanId String, TraceState String, "
+        "Attributes Map(LowCardinality(String), String)) CODEC(ZSTD(1))",
+    ),
+    indexes=(
+        "idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1",
+        "idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_span_attr_value mapValues(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_duration Duration TYPE minmax GRANULARITY 1",
+    ),
+    engine="MergeTree",
+    partition_by="toDate(Timestamp)",
+    primary_key="(ServiceName, SpanName, toDateTime(Timestamp))",
+    order_by="(ServiceName, SpanName, toDateTime(Timestamp), Timestamp)",
+    shard_by="cityHash64(TraceId)",
+    settings=("index_granularity = 8192", "ttl_only_drop_parts = 1"),
+)
+"""The table of the OpenTelemetry Collector's ClickHouse exporter: where it exists it is used as it is."""
+
+SIGNALS = Table(
+    name="signals",
+    columns=(
+        "unit LowCardinality(String)",
+        "log_id String",
+        "conversation_id String",
+        "started DateTime64(6, 'UTC')",
+        "ended DateTime64(6, 'UTC')",
+        "service LowCardinality(String)",
+        "environment LowCardinality(String)",
+        "version LowCardinality(String)",
+        "user_id String",
+        "model LowCardinality(String)",
+        "turns UInt32",
+        "spans UInt32",
+        "llm_calls UInt32",
+        "tool_calls UInt32",
+        "tool_errors UInt32",
+        "errors UInt32",
+        "latency_ms Float64",
+        "input_tokens UInt64",
+        "output_tokens UInt64",
+        "cost_usd Float64",
+        "feedback Nullable(Float64)",
+        "similarity Float64",
+        "input String CODEC(ZSTD(1))",
+        "output String CODEC(ZSTD(1))",
+        "attributes Map(LowCardinality(String), String)",
+        "signals Array(LowCardinality(String))",
+        "computed_at DateTime64(6, 'UTC')",
+        "is_deleted UInt8",
+    ),
+    engine="ReplacingMergeTree",
+    version="computed_at, is_deleted",
+    partition_by="toDate(started)",
+    order_by="(unit, log_id)",
+    shard_by="cityHash64(log_id)",
+)
+
+SELECTIONS = Table(
+    name="selections",
+    columns=(
+        "policy LowCardinality(String)",
+        "policy_version LowCardinality(String)",
+        "stage LowCardinality(String)",
+        "unit LowCardinality(String)",
+        "log_id String",
+        "started DateTime64(6, 'UTC')",
+        "stratum LowCardinality(String)",
+        "probability Float64",
+        "draw Float64",
+        "selected UInt8",
+        "reason LowCardinality(String)",
+        "decided_at DateTime64(6, 'UTC')",
+    ),
+    engine="ReplacingMergeTree",
+    version="decided_at",
+    partition_by="toDate(started)",
+    order_by="(policy, stage, unit, log_id)",
+    shard_by="cityHash64(log_id)",
+)
+
+SCORES = Table(
+    name="scores",
+    columns=(
+        "metric LowCardinality(String)",
+        "metric_version LowCardinality(String)",
+        "kind LowCardinality(String)",
+        "unit LowCardinality(String)",
+        "log_id String",
+        "started DateTime64(6, 'UTC')",
+        "fate LowCardinality(String)",
+        "value Nullable(Float64)",
+        "category String",
+        "explanation String CODEC(ZSTD(1))",
+        "reason String",
+        "cost_usd Float64",
+        "latency_ms Float64",
+        "rater String",
+        "model LowCardinality(String)",
+        "simulated UInt8",
+        "run_id String",
+        "scored_at DateTime64(6, 'UTC')",
+    ),
+    engine="ReplacingMergeTree",
+    version="scored_at",
+    partition_by="toDate(started)",
+    order_by="(metric, kind, metric_version, unit, log_id, rater)",
+    shard_by="cityHash64(log_id)",
+)
