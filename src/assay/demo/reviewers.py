@@ -1,0 +1,28 @@
+"""Simulated people who answer the judge's question for a few conversations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from assay.demo.draws import Draws
+from assay.demo.world import truth
+
+ERROR_SHARE = 0.02
+RATERS = ("reviewer-1", "reviewer-2", "reviewer-3")
+
+
+class Review(NamedTuple):
+    """One label: 1.0 for resolved, 0.0 for not."""
+
+    rater: str
+    value: float
+
+
+def review(conversation_id: str) -> Review:
+    """The label of a conversation, by one of three reviewers, wrong in two of a hundred.
+
+    Raises UnknownName where the id is not of a simulated world."""
+    told = truth(conversation_id)
+    draws = Draws(f"{told.seed}:{conversation_id}:review")
+    rater = draws.pick(RATERS)
+    return Review(rater, float(told.resolved != draws.chance(ERROR_SHARE)))
