@@ -1,0 +1,172 @@
+"""Spans as rows, and rows as a table with exactly the columns of `otel_traces`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+Text = str | bytes
+"""Text, or its bytes in UTF-8 (checked, and repaired where they are not, when a table is built)."""
+Attributes = Mapping[Text, Text]
+
+KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
+STATUSES = ("Unset", "Ok", "Error")
+
+_TIME: pa.DataType = pa.timestamp("ns", "UTC")
+_MAP: pa.DataType = pa.map_(pa.string(), pa.string())
+_NONE: Attributes = MappingProxyType({})
+
+SPAN_SCHEMA = pa.schema(
+    [
+        ("Timestamp", _TIME),
+        ("TraceId", pa.string()),
+        ("SpanId", pa.string()),
+        ("ParentSpanId", pa.string()),
+        ("TraceState", pa.string()),
+        ("SpanName", pa.string()),
+        ("SpanKind", pa.string()),
+        ("ServiceName", pa.string()),
+        ("ResourceAttributes", _MAP),
+        ("ScopeName", pa.string()),
+        ("ScopeVersion", pa.string()),
+        ("SpanAttributes", _MAP),
+        ("Duration", pa.uint64()),
+        ("StatusCode", pa.string()),
+        ("StatusMessage", pa.string()),
+        ("Events.Timestamp", pa.list_(_TIME)),
+        ("Events.Name", pa.list_(pa.string())),
+        ("Events.Attributes", pa.list_(_MAP)),
+        ("Links.TraceId", pa.list_(pa.string())),
+        ("Links.SpanId", pa.list_(pa.string())),
+        ("Links.TraceState", pa.list_(pa.string())),
+        ("Links.Attributes", pa.list_(_MAP)),
+    ]
+)
+
+
+class EventRow(NamedTuple):
+    """Something that happened at one moment inside a span."""
+
+    time_ns: int
+    name: Text
+    attributes: Attributes
+
+
+class LinkRow(NamedTuple):
+    """A span that this one refers to; ids in lower hex."""
+
+    trace_id: str
+    span_id: str
+    trace_state: Text
+    attributes: Attributes
+
+
+class Origin(NamedTuple):
+    """What many spans share: the resource and the scope that they come from."""
+
+    service: Text = ""
+    resource: Attributes = _NONE
+    scope: Text = ""
+    scope_version: Text = ""
+
+
+class SpanRow(NamedTuple):
+    """One span; `origin` is its position in the list of origins, ids are lower hex."""
+
+    start_ns: int
+    trace_id: str
+    span_id: str
+    parent_id: str
+    trace_state: Text
+    name: Text
+    kind: str
+    origin: int
+    attributes: Attributes
+    duration_ns: int
+    status: str
+    message: Text
+    events: Sequence[EventRow] = ()
+    links: Sequence[LinkRow] = ()
+
+
+def spans_table(rows: Sequence[SpanRow], origins: Sequence[Origin]) -> pa.Table:
+    """The rows in the columns of `otel_traces`. Invalid UTF-8 becomes U+FFFD."""
+    if not rows:
+        return SPAN_SCHEMA.empty_table()
+    (start, trace, span, parent, state, name, kind, origin, attributes, duration, status, message, ev, ln) = (
+        zip(*rows, strict=True)
+    )
+    which = pa.array(origin, pa.int32())
+    events = [event for some in ev for event in some]
+    links = [link for some in ln for link in some]
+    columns = [
+        _times(start),
+        _texts(trace),
+        _texts(span),
+        _texts(parent),
+        _texts(state),
+        _texts(name),
+        _texts(kind),
+        _texts([one.service for one in origins]).take(which),
+        _maps([one.resource for one in origins]).take(which),
+        _texts([one.scope for one in origins]).take(which),
+        _texts([one.scope_version for one in origins]).take(which),
+        _maps(attributes),
+        pa.array(duration, pa.uint64()),
+        _texts(status),
+        _texts(message),
+        *_lists(
+            ev,
+            [_times([e[0] for e in events]), _texts([e[1] for e in events]), _maps([e[2] for e in events])],
+        ),
+        *_lists(
+            ln,
+            [
+                _texts([link[0] for link in links]),
+                _texts([link[1] for link in links]),
+                _texts([link[2] for link in links]),
+                _maps([link[3] for link in links]),
+            ],
+        ),
+    ]
+    return pa.Table.from_arrays(columns, schema=SPAN_SCHEMA)
+
+
+def _times(values: Sequence[int]) -> pa.Array[Any]:
+    return pa.array(values, pa.int64()).view(_TIME)
+
+
+def _texts(values: Sequence[Text]) -> pa.Array[Any]:
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowInvalid, UnicodeError):
+        return pa.array([_repaired(value) for value in values], pa.string())
+
+
+def _repaired(value: Text) -> str:
+    raw = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "replace")
+
+
+def _maps(maps: Iterable[Attributes]) -> pa.Array[Any]:
+    keys: list[Text] = []
+    values: list[Text] = []
+    offsets = [0]
+    for one in maps:
+        keys.extend(one)
+        values.extend(one.values())
+        offsets.append(len(keys))
+    from_arrays: Callable[..., pa.Array[Any]] = pa.MapArray.from_arrays  # its stubs know 64-bit offsets only
+    return from_arrays(pa.array(offsets, pa.int32()), _texts(keys), _texts(values))
+
+
+def _lists(groups: Iterable[Sequence[object]], columns: Sequence[pa.Array[Any]]) -> list[pa.Array[Any]]:
+    offsets, end = [0], 0
+    for group in groups:
+        end += len(group)
+        offsets.append(end)
+    where = pa.array(offsets, pa.int32())
+    return [pa.ListArray.from_arrays(where, column) for column in columns]
