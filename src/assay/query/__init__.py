@@ -1,9 +1,10 @@
 """The filter language: one way to say which logs, for people, policies and signals alike."""
 
+from assay.query.complain import suggest
 from assay.query.evaluate import holds, phrases_of
 from assay.query.fields import FIELDS, FieldInfo
 from assay.query.parse import Names, parse
-from assay.query.text import fold_words, quote, to_text
+from assay.query.text import fold, fold_words, quote, to_text
 from assay.query.tree import (
     And,
     Attribute,
@@ -44,11 +45,13 @@ __all__ = [
     "ScoreIs",
     "SignalIs",
     "Subject",
+    "fold",
     "fold_words",
     "holds",
     "parse",
     "phrases_of",
     "quote",
+    "suggest",
     "to_text",
     "walk",
 ]

@@ -21,14 +21,17 @@ def complain(text: str, position: int, what: str) -> FilterError:
 
 def unknown(text: str, position: int, noun: str, name: str, known: Iterable[str]) -> FilterError:
     """The error for a name that nothing has, with the nearest that something has."""
+    return complain(text, position, f"unknown {noun} `{name}`; {suggest(name, known)}")
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Which names are near that one, or which there are."""
     names = sorted(known)
     folded = {candidate.lower(): candidate for candidate in names}
     near = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=2, cutoff=0.6)]
     if near:
-        hint = "did you mean " + " or ".join(f"`{candidate}`" for candidate in near) + "?"
-    elif names:
+        return "did you mean " + " or ".join(f"`{candidate}`" for candidate in near) + "?"
+    if names:
         more = ", ..." if len(names) > 8 else ""
-        hint = "there are " + ", ".join(f"`{candidate}`" for candidate in names[:8]) + more
-    else:
-        hint = "there are none"
-    return complain(text, position, f"unknown {noun} `{name}`; {hint}")
+        return "there are " + ", ".join(f"`{candidate}`" for candidate in names[:8]) + more
+    return "there are none"

@@ -1,0 +1,92 @@
+"""The concrete parts of one project, made once and handed to whoever needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from assay.config import Settings
+from assay.errors import UnknownName
+from assay.llm.base import Provider
+from assay.metrics.base import Metric
+from assay.query import Condition, Names, parse, suggest
+from assay.records import MetricInfo, Signal
+from assay.sampling.base import Policy
+from assay.store.state import State, list_metrics
+from assay.store.telemetry.connection import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`metrics` are those of the team's file; `declared` those that only people answer. `signals`
+    come with their parsed conditions, `words` are every list that `mentions` may name."""
+
+    settings: Settings
+    telemetry: Telemetry
+    state: State
+    metrics: Mapping[str, Metric]
+    declared: Mapping[str, MetricInfo]
+    policies: Mapping[str, Policy]
+    signals: Sequence[tuple[Signal, Condition]]
+    words: Mapping[str, Sequence[str]]
+    prices: Mapping[str, tuple[float, float]]
+    provider: Callable[[], Provider]
+    clock: Callable[[], datetime]
+
+    @property
+    def project(self) -> str:
+        return self.settings.project.name
+
+    def infos(self) -> dict[str, MetricInfo]:
+        """Every metric's current version by name, the headline first: the team's own, those that
+        people answer, then those that came in from outside."""
+        found: dict[str, MetricInfo] = {name: metric.info for name, metric in self.metrics.items()}
+        found |= self.declared
+        known = list_metrics(self.state, self.project)
+        for wanted in (("judge", "code"), ("human",)):
+            for version in known:
+                if version.info.kind in wanted:
+                    found.setdefault(version.info.name, version.info)
+        headline = self.settings.project.headline
+        if headline and headline not in found:
+            raise UnknownName(f"project.headline: no metric `{headline}`; {suggest(headline, found)}")
+        return {name: found[name] for name in sorted(found, key=lambda name: name != headline)}
+
+    def info(self, name: str) -> MetricInfo:
+        """The current version of one metric. Raises UnknownName with the nearest known ones."""
+        infos = self.infos()
+        if name not in infos:
+            raise UnknownName(f"no metric `{name}`; {suggest(name, infos)}")
+        return infos[name]
+
+    def policy_of(self, info: MetricInfo) -> Policy:
+        """The policy whose selections the metric scores: the configured one, else the first of its unit."""
+        given = self.settings.metrics.get(info.name)
+        if given is not None and given.policy:
+            return self.policy(given.policy)
+        for policy in self.policies.values():
+            if policy.unit == info.unit:
+                return policy
+        raise UnknownName(
+            f"metric {info.name} is about {info.unit}s and no policy is; add one to assay.toml: "
+            f'[policies.NAME] with unit = "{info.unit}" and a size or rate'
+        )
+
+    def policy(self, name: str) -> Policy:
+        """The policy of that name. Raises UnknownName with the nearest known ones."""
+        if name not in self.policies:
+            raise UnknownName(f"no policy `{name}`; {suggest(name, self.policies)}")
+        return self.policies[name]
+
+    def names(self) -> Names:
+        """What filters may name."""
+        return Names(
+            signals=frozenset(signal.name for signal, _ in self.signals),
+            metrics=frozenset(self.infos()),
+            words=frozenset(self.words),
+        )
+
+    def parse(self, text: str) -> Condition | None:
+        """The condition that a filter says; None for an empty one. Raises FilterError."""
+        return parse(text, self.names()) if text.strip() else None
