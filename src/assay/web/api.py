@@ -1,0 +1,75 @@
+"""The same answers as the pages, as JSON."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from assay.errors import CallerError, UnknownName
+from assay.records import Unit
+from assay.web.base import Site
+from assay.web.period import window_of
+
+MOST_ROWS = 500
+
+
+def report(site: Site, request: Request) -> Response:
+    """All metrics over the period."""
+    return _json(site.app.report(window_of(request.query_params)))
+
+
+def estimate(site: Site, request: Request) -> Response:
+    """One metric over the period: its estimate, trend, focus and books."""
+    return _json(site.app.explain(request.path_params["metric"], window_of(request.query_params)))
+
+
+def accounting(site: Site, request: Request) -> Response:
+    """The books of one metric by hour."""
+    window = window_of(request.query_params)
+    return _json(site.app.accounting_by_hour(request.path_params["metric"], window))
+
+
+def logs(site: Site, request: Request) -> Response:
+    """Logs that a filter holds of, newest first."""
+    query = request.query_params
+    page = site.app.list_logs(
+        unit_of(query.get("unit", "")),
+        query.get("q", ""),
+        window=window_of(query),
+        limit=limit_of(query.get("limit", "")),
+        after=query.get("after") or None,
+    )
+    return _json(page)
+
+
+def conversation(site: Site, request: Request) -> Response:
+    """One conversation, whole."""
+    conversation_id = request.path_params.get("id", request.query_params.get("id", ""))
+    page = site.app.conversation(conversation_id)
+    if page is None:
+        raise UnknownName(f"no conversation {conversation_id[:100]!r}")
+    return _json(page)
+
+
+def unit_of(text: str) -> Unit:
+    """The unit that an address names; conversations where it names none."""
+    if text and text not in get_args(Unit):
+        raise CallerError(f"unit={text[:40]!r} is unknown; there are {' and '.join(get_args(Unit))}")
+    return cast(Unit, text or "conversation")
+
+
+def limit_of(text: str, default: int = 50) -> int:
+    """How many rows an address asks for."""
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ROWS:
+        raise CallerError(f"limit={text[:40]!r} must be a number from 1 to {MOST_ROWS}")
+    return int(text)
+
+
+def _json(record: object) -> Response:
+    body = msgspec.json.encode(record)
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,48 @@
+"""Request bodies: read whole, but never more than allowed, and never too many at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+
+from assay.errors import PayloadError
+
+MEBIBYTE = 1024 * 1024
+
+
+class Intake:
+    """Holds the bytes of all requests that are being read or decoded below `most_waiting`."""
+
+    def __init__(self, *, most: int = 64 * MEBIBYTE, most_waiting: int = 256 * MEBIBYTE) -> None:
+        self._most = most
+        self._most_waiting = most_waiting
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def read(self, request: Request) -> AsyncIterator[bytes]:
+        """The body, counted as waiting until the block ends.
+
+        Raises PayloadError: 413 where it is too large, 503 where too much is waiting already."""
+        counted = 0
+        try:
+            declared = request.headers.get("content-length", "")
+            if declared.isdigit() and int(declared) > self._most:
+                raise self._too_large()
+            chunks: list[bytes] = []
+            async for chunk in request.stream():
+                counted += len(chunk)
+                self._waiting += len(chunk)
+                if counted > self._most:
+                    raise self._too_large()
+                if self._waiting > self._most_waiting:
+                    raise PayloadError("too many requests are waiting; send this one again", http_status=503)
+                chunks.append(chunk)
+            yield b"".join(chunks)
+        finally:
+            self._waiting -= counted
+
+    def _too_large(self) -> PayloadError:
+        limit = f"{self._most / MEBIBYTE:g} MiB"
+        return PayloadError(f"the request is larger than {limit}; send smaller batches", http_status=413)

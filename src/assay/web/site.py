@@ -1,0 +1,110 @@
+"""Every page and every address, on one screen."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from assay.web import api, assets, logs, operations, overview, receive, run
+from assay.web.base import Pages, Site
+from assay.web.body import MEBIBYTE, Intake
+from assay.web.charts import Charts
+from assay.web.guard import Guard
+from assay.web.problems import answer, problem_of
+from assay.web.render import Renderer
+
+log = logging.getLogger("assay.web")
+
+View = Callable[[Site, Request], Response]
+"""Synchronous: the framework runs it in a thread, so that it may wait for the store."""
+
+
+def create_web(
+    app: Pages,
+    *,
+    allowed_hosts: Collection[str] = (),
+    warm: bool = True,
+    rng: random.Random | None = None,
+    most_request_bytes: int = 64 * MEBIBYTE,
+    most_waiting_bytes: int = 256 * MEBIBYTE,
+) -> Starlette:
+    """The pages, the API and the trace receiver of a project, as an ASGI application.
+
+    Host names beside this machine's own must be in `allowed_hosts`. `warm` loads the chart
+    libraries in the background at start-up, so that the first page need not wait for them."""
+    site = Site(app=app, render=Renderer(app.project), charts=Charts(), rng=rng or random.Random())  # noqa: S311
+    traces = Intake(most=most_request_bytes, most_waiting=most_waiting_bytes)
+    payloads = Intake(most=512 * MEBIBYTE, most_waiting=1024 * MEBIBYTE)
+
+    def view(function: View) -> Callable[[Request], Response]:
+        return partial(_show, site, function)
+
+    routes = [
+        Route("/", view(overview.overview)),
+        Route("/logs", view(logs.logs)),
+        Route("/conversations", view(logs.conversation)),
+        Route("/conversations/{id:path}", view(logs.conversation)),
+        Route("/metrics", view(overview.metrics)),
+        Route("/explain/{metric}", view(overview.explain)),
+        Route("/operations", view(operations.operations)),
+        Route("/v1/traces", receive.Receiver(site, traces).receive, methods=["POST"]),
+        Route("/api/report", view(api.report)),
+        Route("/api/estimate/{metric}", view(api.estimate)),
+        Route("/api/accounting/{metric}", view(api.accounting)),
+        Route("/api/logs", view(api.logs)),
+        Route("/api/conversations", view(api.conversation)),
+        Route("/api/conversations/{id:path}", view(api.conversation)),
+        Route("/api/run/{operation}", partial(run.run_operation, site, payloads), methods=["POST"]),
+        Route("/healthz", lambda request: PlainTextResponse("ok\n")),
+        Route("/static/vega.js", view(assets.chart_script)),
+        Mount("/static", assets.Assets()),
+    ]
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        exception_handlers={HTTPException: partial(_explain, site)},
+        lifespan=partial(_lifespan, site.charts, warm),
+    )
+
+
+def _show(site: Site, view: View, request: Request) -> Response:
+    """The view's answer, or what went wrong with its status: never a bare traceback."""
+    try:
+        return view(site, request)
+    except Exception as error:  # every view ends here: a page must say what happened
+        return _explain(site, request, error)
+
+
+def _explain(site: Site, request: Request, error: Exception) -> Response:
+    return answer(request, problem_of(error, site.rng), site.render)
+
+
+@asynccontextmanager
+async def _lifespan(charts: Charts, warm: bool, app: Starlette) -> AsyncIterator[None]:
+    """Load the chart libraries beside the first requests, not before them."""
+    thread = threading.Thread(target=_warm, args=(charts,), name="assay-warm", daemon=True)
+    if warm:
+        thread.start()
+    yield
+    if warm:
+        await anyio.to_thread.run_sync(thread.join)
+
+
+def _warm(charts: Charts) -> None:
+    try:
+        charts.warm()
+    except Exception:  # pages draw for themselves then, and say what is wrong
+        log.warning("the charts could not be prepared", exc_info=True)
