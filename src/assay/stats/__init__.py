@@ -1,7 +1,7 @@
 """Statistics that know no product noun: arrays in, named tuples out.
 
 wilson      the interval every weighted rate ends in
-weighted    means and rates from rows with known inclusion probabilities
+weighted    a mean from rows with known inclusion probabilities
 response    the rows that were asked for and did not (yet) answer
 prediction  a few true labels corrected by many predictions (three-phase GREG)
 small       intervals for few labels (MOVER-Jeffreys, Clopper-Pearson)

@@ -124,9 +124,9 @@ def _share(part: float, whole: float) -> float:
 
 
 def labels_for_width(
-    half_width: float, target: float, labels: int, population: float, *, fixed: float = 0.0
+    width: float, target: float, labels: int, population: float, *, fixed: float = 0.0
 ) -> int:
-    """How many labels in all would bring an interval of this half-width to `target`; 0: none will.
+    """How many labels in all would bring an interval of this width to `target`; 0: none will.
 
     d^2 = A + B (1/n - 1/N), where A is the share `fixed` of the present d^2: the doubt that comes from
     judging a sample. Assumes that the new labels are drawn like the old ones. Cochran (1977), 12.3.
@@ -137,10 +137,10 @@ def labels_for_width(
     0
     """
     if target <= 0.0:
-        raise ValueError(f"a target half-width must be positive, got {target}")
-    if half_width <= target:
+        raise ValueError(f"a target width must be positive, got {target}")
+    if width <= target:
         return labels
-    left = ((target / half_width) ** 2 - fixed) / (1.0 - fixed) if fixed < 1.0 else 0.0
+    left = ((target / width) ** 2 - fixed) / (1.0 - fixed) if fixed < 1.0 else 0.0
     if left <= 0.0:
         return 0
     inverse = 1.0 / population

@@ -33,3 +33,22 @@ def response_probability(cells: NDArray[np.intp], answered: NDArray[np.bool_]) -
     pooled = float(given[small].sum()) / max(float(asked[small].sum()), 1.0)
     rate[small] = pooled if pooled > 0.0 else float(yes.mean())
     return rate[codes]
+
+
+def answered_probability(
+    probability: FloatArray,
+    cells: NDArray[np.intp],
+    asked: NDArray[np.bool_],
+    answered: NDArray[np.bool_],
+) -> FloatArray:
+    """`probability`, times `response_probability` where a row was asked; the other entries stay.
+
+    Assumes and cites what `response_probability` does.
+
+    >>> asked, answered = np.array([True] * 8 + [False]), np.array([True] * 6 + [False] * 3)
+    >>> answered_probability(np.full(9, 0.4), np.zeros(9, dtype=np.intp), asked, answered)[[0, 8]].round(2)
+    array([0.3, 0.4])
+    """
+    result = np.array(probability, dtype=np.float64)
+    result[asked] *= response_probability(cells[asked], answered[asked])
+    return result

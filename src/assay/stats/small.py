@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from assay.stats.weighted import checked_probability
 from assay.stats.wilson import FloatArray, Interval, effective_size
 
-
 EMPTY_VALUE = 0.5
 """The rate of a stratum without labels: the middle of its interval [0, 1]."""
 

@@ -1,8 +1,6 @@
-"""Means and rates from rows that were drawn with known, unequal probabilities."""
+"""Means of rows that were drawn with known, unequal probabilities."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -61,70 +59,3 @@ def checked_probability(probability: FloatArray) -> FloatArray:
             "use the probability that was recorded with the decision"
         )
     return p
-
-
-class Sums(NamedTuple):
-    """Additive sums over groups of rows with y in {0, 1} and probability p; w = 1/p.
-
-    Whatever is asked of a group, or of all rows outside it, follows from these by adding and
-    subtracting, so that a million rows in a thousand groups are read once.
-    """
-
-    rows: FloatArray
-    weight: FloatArray
-    weight_failing: FloatArray
-    square: FloatArray
-    doubt: FloatArray
-    doubt_failing: FloatArray
-    doubt_square: FloatArray
-    doubt_square_failing: FloatArray
-
-
-def row_sums(failing: FloatArray, probability: FloatArray) -> Sums:
-    """The summands of `Sums`, row by row, to be added up by group.
-
-    1, w, wy, w^2, k = (1-p)w^2, ky, k^2, k^2 y. Assumes y in {0, 1}.
-
-    >>> float(row_sums(np.array([1.0]), np.array([0.5])).doubt[0])
-    2.0
-    """
-    y = np.asarray(failing, dtype=np.float64)
-    p = checked_probability(probability)
-    w = 1.0 / p
-    k = (1.0 - p) * w**2
-    return Sums(np.ones_like(w), w, w * y, w**2, k, k * y, k**2, k**2 * y)
-
-
-class Rates(NamedTuple):
-    """Arrays, one entry a group; NaN where a group has no rows. `n_kish` ignores that it is finite."""
-
-    value: FloatArray
-    low: FloatArray
-    high: FloatArray
-    n_kish: FloatArray
-
-
-def rates_of_groups(sums: Sums, *, level: float = 0.95) -> Rates:
-    """`weighted_mean` of many groups at once, for y in {0, 1}.
-
-    From k(y-m)^2 = ky(1-2m) + km^2 and its square. Assumes and cites what `weighted_mean` does.
-
-    >>> one = Sums(*(np.array([each.sum()]) for each in row_sums(np.ones(5), np.full(5, 0.5))))
-    >>> float(rates_of_groups(one).value[0])
-    1.0
-    """
-    n, total = sums.rows, np.where(sums.rows > 0.0, sums.weight, np.nan)
-    value = sums.weight_failing / total
-    carried = sums.doubt_failing * (1.0 - 2.0 * value) + sums.doubt * value**2
-    # (y-m)^4 is m^4 for y = 0 and (1-m)^4 for y = 1
-    squares = sums.doubt_square * value**4 + sums.doubt_square_failing * ((1.0 - value) ** 4 - value**4)
-    carried, squares = np.maximum(carried, 0.0), np.maximum(squares, 0.0)
-    carriers = np.divide(carried**2, squares, out=np.zeros_like(carried), where=squares > 0.0)
-    edge = np.minimum(0.2 / np.maximum(n, 1.0), 0.5)
-    q = np.clip(value, edge, 1.0 - edge)
-    small = n / np.maximum(n - 1.0, 1.0)
-    bounds = wilson_t(
-        value, small * carried / total**2, sums.doubt * q * (1.0 - q) / total**2, carriers, n, level=level
-    )
-    n_kish = np.divide(total**2, sums.square, out=np.zeros_like(value), where=sums.square > 0.0)
-    return Rates(value, bounds.low, bounds.high, n_kish)
