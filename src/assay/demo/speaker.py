@@ -48,7 +48,7 @@ class Speaker:
         self._topic = self._phrases.topics[truth.topic]
         self._slots = _slots(truth.language, self._phrases, draws)
         self._follows = list(self._topic.follow)
-        self._request = ""
+        self._request, self._asked = "", 0
 
     def speak(self, step: str) -> Said:
         """The words of one step."""
@@ -70,7 +70,7 @@ class Speaker:
                 return ""
             case "good":
                 close = self._pick("closes") if self._draws.chance(0.3) else ""
-                return self._draws.pick(self._topic.good) + close
+                return self._topic.good[self._asked % len(self._topic.good)] + close
             case "wrong":
                 return self._draws.pick(self._topic.wrong)
             case _:
@@ -86,7 +86,8 @@ class Speaker:
 
     def _open(self) -> str:
         """The first request, dressed up a little differently each time."""
-        self._request = text = self._draws.pick(self._topic.asks)
+        self._asked = self._draws.below(len(self._topic.asks))
+        self._request = text = self._topic.asks[self._asked]
         dress = self._draws.word()
         if dress & 7 < 3:
             text = self._pick("greetings") + text
@@ -103,7 +104,9 @@ class Speaker:
         topic = self._topic
         if resolved or self._truth.topic != EMERGING:
             topic = self._phrases.topics[self._draws.pick(tuple(TOPICS))]
-        return wrap + self._draws.pick(topic.asks), self._draws.pick(topic.good if resolved else topic.wrong)
+        asked = self._draws.below(len(topic.asks))
+        answer = topic.good[asked % len(topic.good)] if resolved else self._draws.pick(topic.wrong)
+        return wrap + topic.asks[asked], answer
 
 
 def _slots(language: str, phrases: Phrases, draws: Draws) -> dict[str, str]:
