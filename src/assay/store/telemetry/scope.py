@@ -1,0 +1,53 @@
+"""The parts that questions about a policy's logs share: which logs, and what was decided of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any, Final
+
+from assay.records import Unit, Window
+from assay.store.telemetry.condition import EARLIEST, LATEST
+
+DRIFT: Final = timedelta(days=1)
+"""How far a log's start may move after a decision or score was written down: an earlier span came
+late. Rows of decisions and scores are looked for this much around a window of logs."""
+
+LOGS: Final = (
+    "signals FINAL WHERE unit = {unit:String} "
+    "AND started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}"
+)
+NEAR: Final = (
+    "unit = {unit:String} "
+    "AND started >= {near_start:DateTime64(6, 'UTC')} AND started < {near_end:DateTime64(6, 'UTC')}"
+)
+JUDGE: Final = f"selections FINAL WHERE policy = {{policy:String}} AND stage = 'judge' AND {NEAR}"
+LABEL: Final = f"selections FINAL WHERE policy = {{policy:String}} AND stage = 'label' AND {NEAR}"
+MACHINE: Final = (
+    "scores FINAL WHERE metric = {metric:String} AND kind = {kind:String} "
+    f"AND (kind = 'human' OR metric_version = {{metric_version:String}}) AND {NEAR}"
+)
+"""Rows of one version of a metric. People answer a question, not a version of its judge."""
+
+HUMAN: Final = f"scores FINAL WHERE metric = {{metric:String}} AND kind = 'human' AND {NEAR}"
+
+OUTCOME: Final = (
+    "SELECT log_id, "
+    "if(countIf(fate = 'scored') > 0, 'scored', toString(argMax(fate, scored_at))) AS outcome, "
+    "avgIf(value, fate = 'scored') AS outcome_value, max(simulated) AS outcome_simulated "
+    f"FROM {MACHINE} GROUP BY log_id"
+)
+"""What became of each log: one row however many people answered, scored if any of them did."""
+
+
+def bind_scope(unit: Unit, window: Window, **others: str) -> dict[str, Any]:
+    """The values that the parts above leave open, and `others` by their names."""
+    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
+    start, end = max(start, EARLIEST + DRIFT), min(end, LATEST - DRIFT)
+    return {
+        "unit": unit,
+        "start": start,
+        "end": end,
+        "near_start": start - DRIFT,
+        "near_end": end + DRIFT,
+        **others,
+    }

@@ -1,0 +1,62 @@
+"""What metrics and people said about logs, and which logs still wait for them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from assay.records import MetricKind, Unit, Window
+from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, MACHINE, bind_scope
+
+
+def insert_scores(t: Telemetry, rows: pa.Table) -> None:
+    """Write outcomes down, durably. A later row of the same metric, version, log and rater
+    replaces the earlier one."""
+    t.insert("scores", rows)
+
+
+def unscored(
+    t: Telemetry,
+    *,
+    metric: str,
+    metric_version: str,
+    kind: MetricKind,
+    policy: str,
+    unit: Unit,
+    window: Window,
+    retry_failed: bool = False,
+) -> pa.Table:
+    """Selected logs that this version has neither scored nor skipped: log_id, started. Those that
+    were over budget are among them, those that failed only with `retry_failed`.
+
+    In random order, the same each time: where a run ends early, what it did is a fair sample."""
+    done = "('scored', 'skipped')" if retry_failed else "('scored', 'skipped', 'failed')"
+    params = bind_scope(unit, window, policy=policy, metric=metric, metric_version=metric_version, kind=kind)
+    return t.query(_waiting(JUDGE, f"{MACHINE} AND fate IN {done}"), params)
+
+
+def to_label(t: Telemetry, *, metric: str, policy: str, unit: Unit, window: Window) -> pa.Table:
+    """Logs selected for people about which nobody has said anything yet: log_id, started. In
+    random order, the same each time."""
+    return t.query(
+        _waiting(LABEL, f"{HUMAN} AND fate IN ('scored', 'skipped')"),
+        bind_scope(unit, window, policy=policy, metric=metric),
+    )
+
+
+def scores_of(t: Telemetry, unit: Unit, log_id: str) -> pa.Table:
+    """Every outcome of one log, all columns, by metric, the newest first."""
+    return t.query(
+        "SELECT * FROM scores FINAL WHERE unit = {unit:String} AND log_id = {log_id:String} "
+        "ORDER BY metric, scored_at DESC, kind, rater",
+        {"unit": unit, "log_id": log_id},
+    )
+
+
+def _waiting(selected: str, done: str) -> str:
+    # draw / probability is uniform over the selected of every stratum, whatever its probability.
+    return (
+        f"SELECT log_id, started FROM (SELECT log_id, started FROM {LOGS}) AS f GLOBAL INNER JOIN "
+        f"(SELECT log_id, draw / probability AS turn FROM {selected} AND selected) AS j USING log_id "
+        f"WHERE log_id GLOBAL NOT IN (SELECT log_id FROM {done}) ORDER BY turn, log_id"
+    )
