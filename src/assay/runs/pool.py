@@ -113,6 +113,8 @@ class _Pool:
                 worker.owed, worker.alone = deque(chunk), alone
 
     def _next_chunk(self) -> tuple[list[Log], bool]:
+        if self._suspects:
+            return [self._suspects.popleft()], True
         if self._again:
             return self._again.popleft(), False
         chunk = []
@@ -121,8 +123,6 @@ class _Pool:
             if len(chunk) == _CHUNK:
                 break
         self._taken += len(chunk)
-        if not chunk and self._suspects:
-            return [self._suspects.popleft()], True
         return chunk, False
 
     def _start(self) -> _Worker:
