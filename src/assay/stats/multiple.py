@@ -41,22 +41,25 @@ def p_value_higher(
 ) -> FloatArray:
     """One-sided p-values for "the rate inside is not higher than outside"; vectorised.
 
-    z = (a - b) / sqrt(p(1-p)(1/na + 1/nb) n/(n-1)), p pooled, n Kish's effective sizes: the score test
-    with Campbell's (2007) small-sample factor, with Rao and Scott's (1981) correction for weights. Assumes
-    independent rows and asks about the process behind them, not this finite population: a census with
-    0.1 points of difference is no discovery. 1 where both rates are equal or a side is empty.
+    r = sign(a - b) sqrt(2 (l(a, b) - l(p, p))), p pooled, l the binomial log-likelihood at Kish's effective
+    sizes (Rao and Scott, 1981): the signed root of the likelihood ratio (Wilks, 1938). Where few failures
+    are expected the pooled z-test errs 5 to 12 times as often as it says at p = 0.001, this at most twice.
+    Assumes independent rows and asks about the process behind them, not this finite population: a census
+    with 0.1 points of difference is no discovery. 1 where a side is empty.
 
     >>> p_value_higher(np.array([0.4]), np.array([50.0]), np.array([0.1]), np.array([500.0])) < 1e-6
     array([ True])
     """
-    from scipy.special import ndtr
+    from scipy.special import ndtr, xlogy
 
     a, na, b, nb = (np.asarray(each, dtype=np.float64) for each in (inside, n_inside, outside, n_outside))
     ok = (na > 0.0) & (nb > 0.0)
     a, b, na, nb = np.where(ok, a, 0.0), np.where(ok, b, 0.0), np.where(ok, na, 1.0), np.where(ok, nb, 1.0)
-    n = na + nb
-    pooled = (a * na + b * nb) / n
-    variance = pooled * (1.0 - pooled) * (1.0 / na + 1.0 / nb) * n / np.maximum(n - 1.0, 1.0)
-    testable = ok & (variance > 0.0)
-    z = np.divide(a - b, np.sqrt(variance), out=np.zeros_like(variance), where=testable)
-    return np.where(testable, ndtr(-z), 1.0)
+    p = (a * na + b * nb) / (na + nb)
+    ratio = (
+        xlogy(a * na, a) + xlogy((1.0 - a) * na, 1.0 - a)
+        + xlogy(b * nb, b) + xlogy((1.0 - b) * nb, 1.0 - b)
+        - xlogy(p * (na + nb), p) - xlogy((1.0 - p) * (na + nb), 1.0 - p)
+    )  # fmt: skip
+    root = np.sign(a - b) * np.sqrt(np.maximum(2.0 * ratio, 0.0))
+    return np.where(ok & (a != b), ndtr(-root), 1.0)
