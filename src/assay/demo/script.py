@@ -126,7 +126,7 @@ def _plan_failed(truth: Truth, turns: int, draws: Draws) -> list[str]:
         case "no_answer":
             steps = ["empty"]
         case "long":
-            return ["vague", "drag", "drag", "drag", "drag", "drag"][: 6 if again else 5]
+            steps = ["vague"] + ["drag"] * ((6 if again else 5) - len(truth.marks))
         case _:
             single = turns == 1 or truth.cause in ("emerging", "regression")
             return ["miss"] if single else ["ask"] + ["follow"] * (turns - 2) + ["miss_more"]

@@ -56,6 +56,10 @@ class Speaker:
         if user == "more":
             question, reply = self._more(resolved=answer == "good")
             return Said(self._fill(question), self._fill(reply), tool)
+        if user == "beyond":
+            number = self._draws.below(len(self._phrases.beyond))
+            reply = self._phrases.declines[number % len(self._phrases.declines)]
+            return Said(self._fill(self._phrases.beyond[number]), self._fill(reply), tool)
         if user == "open":
             request = self._open()
         elif user == "again":
