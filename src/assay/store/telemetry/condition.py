@@ -1,0 +1,189 @@
+"""A filter as SQL over the columns of `signals`. What people wrote is bound, never formatted in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple
+
+from assay.errors import FilterError
+from assay.query import (
+    And,
+    Attribute,
+    Compare,
+    Condition,
+    Contains,
+    HasScore,
+    InList,
+    Last,
+    Mentions,
+    Not,
+    Or,
+    ScoreIs,
+    SignalIs,
+    Subject,
+    fold,
+    fold_words,
+    phrases_of,
+)
+from assay.query.evaluate import NUMBER_PATTERN
+from assay.query.fields import FIELDS, OPTIONAL
+
+NEEDLES: Final = 200
+"""Phrases that one search takes; the engine allows 255."""
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2299, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+_KINDS: Final = {"score": "kind IN ('code', 'judge')", "label": "kind = 'human'"}
+_VALUE: Final = {"score": "argMax(value, (scored_at, metric_version))", "label": "avg(value)"}
+
+
+class Where(NamedTuple):
+    """An expression that is 1 or 0 for a row, and the values bound in it."""
+
+    sql: str
+    params: dict[str, Any]
+
+
+def compile_condition(
+    condition: Condition | None,
+    *,
+    words: Mapping[str, Sequence[str]] | None = None,
+    now: datetime | None = None,
+    prefix: str = "c",
+    source: Literal["signals", "facts"] = "signals",
+) -> Where:
+    """The condition over rows of `signals`, or of facts that are on their way there.
+
+    `prefix` begins the names of the bound values: give each condition of one statement its own.
+    No condition holds of every row. Raises FilterError for an unknown word list, for `last`
+    without `now`, and over `facts` for what is known only of stored logs.
+    """
+    if condition is None:
+        return Where("1", {})
+    compiler = _Compiler(words or {}, now, prefix, source)
+    return Where(compiler.sql(condition), compiler.params)
+
+
+class _Compiler:
+    def __init__(
+        self, words: Mapping[str, Sequence[str]], now: datetime | None, prefix: str, source: str
+    ) -> None:
+        self.params: dict[str, Any] = {}
+        self._words = words
+        self._now = now
+        self._prefix = prefix
+        self._stored = source == "signals"
+
+    def sql(self, condition: Condition) -> str:
+        match condition:
+            case And(parts=parts):
+                return "(" + " AND ".join(self.sql(part) for part in parts) + ")"
+            case Or(parts=parts):
+                return "(" + " OR ".join(self.sql(part) for part in parts) + ")"
+            case Not(part=part):
+                return f"(NOT {self.sql(part)})"
+            case Compare():
+                return self._compare(condition)
+            case InList():
+                return self._in_list(condition)
+            case Contains(subject=subject, part=part):
+                needle = self._bind("String", fold(part))
+                return self._search(subject, lambda text: f"position(lowerUTF8({text}), {needle}) > 0")
+            case Mentions():
+                return self._mentions(condition)
+            case SignalIs(name=name):
+                self._need_stored("signals")
+                return f"has(signals, {self._bind('String', name)})"
+            case ScoreIs() | HasScore():
+                return self._scored(condition)
+            case Last(ago=ago):
+                if self._now is None:
+                    raise FilterError("`last` can't be asked here: it depends on when it is asked")
+                return f"(started >= {self._bind_time(self._now - ago)})"
+
+    def _compare(self, part: Compare) -> str:
+        if isinstance(part.value, datetime):
+            wanted = self._bind_time(part.value)
+        else:
+            wanted = self._bind("String" if isinstance(part.value, str) else "Float64", part.value)
+        return self._known(part.subject, part.value, lambda fact: f"{fact} {part.operator} {wanted}")
+
+    def _in_list(self, part: InList) -> str:
+        kind = "String" if isinstance(part.values[0], str) else "Float64"
+        wanted = self._bind(f"Array({kind})", list(part.values))
+        cast = "toString" if kind == "String" else "toFloat64"
+        return self._known(part.subject, part.values[0], lambda fact: f"has({wanted}, {cast}({fact}))")
+
+    def _known(self, subject: Subject, wanted: object, test: Callable[[str], str]) -> str:
+        fact = self._fact(subject)
+        if isinstance(subject, Attribute) and isinstance(wanted, float):
+            return f"(match({fact}, '{_NUMBER}') AND {test(f'toFloat64OrZero({fact})')})"
+        if not isinstance(subject, Attribute) and subject.name in OPTIONAL:
+            return f"(isNotNull({fact}) AND {test(f'assumeNotNull({fact})')})"
+        return f"({test(fact)})"
+
+    def _fact(self, subject: Subject) -> str:
+        if isinstance(subject, Attribute):
+            return f"attributes[{self._bind('String', subject.key)}]"
+        if subject.name not in FIELDS:
+            raise FilterError(f"unknown field `{subject.name}`")
+        return "(input_tokens + output_tokens)" if subject.name == "tokens" else subject.name
+
+    def _mentions(self, part: Mentions) -> str:
+        phrases = sorted({fold_words(phrase) for phrase in phrases_of(self._words, part.words)})
+        if not phrases:
+            return "0"
+        lists = [
+            self._bind("Array(String)", phrases[start : start + NEEDLES])
+            for start in range(0, len(phrases), NEEDLES)
+        ]
+        return self._search(
+            part.subject,
+            lambda text: " OR ".join(f"multiSearchAny({folded_words(text)}, {each})" for each in lists),
+        )
+
+    def _search(self, subject: Subject, test: Callable[[str], str]) -> str:
+        if isinstance(subject, Attribute) or subject.name != "text":
+            return f"({test(self._fact(subject))})"
+        here = f"{test('input')} OR {test('output')}"
+        if not self._stored:
+            return f"({here})"
+        said = f"SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction' AND ({here})"
+        return f"({here} OR (unit = 'conversation' AND log_id GLOBAL IN ({said})))"
+
+    def _scored(self, part: ScoreIs | HasScore) -> str:
+        self._need_stored("scores")
+        rows = f"SELECT unit, log_id FROM scores FINAL WHERE {_KINDS[part.source]} AND fate = 'scored'"
+        if isinstance(part, ScoreIs):
+            metric, value = self._bind("String", part.metric), self._bind("Float64", part.value)
+            rows += (
+                f" AND metric = {metric} GROUP BY unit, log_id"
+                f" HAVING {_VALUE[part.source]} {part.operator} {value}"
+            )
+        return f"((unit, log_id) GLOBAL IN ({rows}))"
+
+    def _bind(self, kind: str, value: Any) -> str:
+        name = f"{self._prefix}{len(self.params)}"
+        self.params[name] = value
+        return f"{{{name}:{kind}}}"
+
+    def _bind_time(self, moment: datetime) -> str:
+        return self._bind("DateTime64(6, 'UTC')", min(max(moment.astimezone(UTC), EARLIEST), LATEST))
+
+    def _need_stored(self, what: str) -> None:
+        if not self._stored:
+            raise FilterError(f"{what} can't be asked for where signals are defined: use facts")
+
+
+def folded_words(text: str) -> str:
+    """The SQL of `assay.query.fold_words` over a column; plain ASCII takes the fast way."""
+    return (
+        f"concat(' ', if(length({text}) = lengthUTF8({text}), "
+        f"replaceRegexpAll(lower({text}), '[^a-z0-9]+', ' '), "
+        f"replaceRegexpAll(lowerUTF8({text}), '[^\\\\pL\\\\pM\\\\pN]+', ' ')), ' ')"
+    )
+
+
+_NUMBER = NUMBER_PATTERN.replace("\\", "\\\\")
