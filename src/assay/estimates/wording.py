@@ -65,12 +65,13 @@ def labels_text(count: int) -> str:
 
 def basis_text(estimate: Estimate) -> str:
     """What the number rests on: "61 labels, 1,200 of 4,800 logs judged"."""
-    parts = [] if not estimate.n_labelled else [f"{estimate.n_labelled:,} labels"]
+    labels = "1 label" if estimate.n_labelled == 1 else f"{estimate.n_labelled:,} labels"
+    parts = [labels] if estimate.n_labelled else []
     if estimate.n_judged or not parts:
         parts.append(f"{estimate.n_judged:,} of {estimate.n_seen:,} logs judged")
     else:
-        parts.append(f"of {estimate.n_seen:,} logs")
-    return ", ".join(parts).replace(" labels, of", " labels of")
+        return f"{labels} of {estimate.n_seen:,} logs"
+    return ", ".join(parts)
 
 
 def describe_estimate(estimate: Estimate) -> tuple[str, ...]:
