@@ -6,7 +6,7 @@ import gzip
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -61,11 +61,31 @@ def send_world(
     compress: bool = False,
     give_up_s: float = 60.0,
 ) -> Sent:
-    """Post the world to `url` (`http://host:port`), a request at a time on each connection.
+    """Encode the world and post it to `url`; the rest as `send_requests`."""
+    return send_requests(
+        requests(world, spans_per_request),
+        url,
+        report=report,
+        connections=connections,
+        compress=compress,
+        give_up_s=give_up_s,
+    )
+
+
+def send_requests(
+    stream: Iterable[Request],
+    url: str,
+    *,
+    report: Callable[[Sent], None],
+    connections: int = 3,
+    compress: bool = False,
+    give_up_s: float = 60.0,
+) -> Sent:
+    """Post requests to `url` (`http://host:port`), one at a time on each connection.
 
     `report` is called after each accepted request. Overload and lost connections are waited for,
     up to `give_up_s` for one request. Raises OutsideError where the server refuses or stays away."""
-    return _Sender(url, report, connections, compress, give_up_s).send(requests(world, spans_per_request))
+    return _Sender(url, report, connections, compress, give_up_s).send(stream)
 
 
 class _Sender:
@@ -83,7 +103,7 @@ class _Sender:
         self._sent = Sent()
         self._began = time.monotonic()
 
-    def send(self, stream: Iterator[Request]) -> Sent:
+    def send(self, stream: Iterable[Request]) -> Sent:
         threads = [threading.Thread(target=self._post_all, daemon=True) for _ in range(self._connections)]
         for thread in threads:
             thread.start()
