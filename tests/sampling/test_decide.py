@@ -149,11 +149,11 @@ def probabilities(
     *,
     fixed: dict[str, float] | None = None,
     before: dict[str, float] | None = None,
-    closed: bool = True,
+    over: float = 1.0,
     include_open: bool = False,
 ) -> dict[str, tuple[float, str]]:
     found = fix_probabilities(
-        POLICY, stage, logs, fixed=fixed or {}, before=before or {}, closed=closed, include_open=include_open
+        POLICY, stage, logs, fixed=fixed or {}, before=before or {}, over=over, include_open=include_open
     )
     return {name: (chance.probability, chance.note) for name, chance in found.items()}
 
@@ -176,22 +176,31 @@ def test_what_is_fixed_stays_for_late_logs() -> None:
 
 
 def test_an_open_day_waits_for_its_end_unless_its_rate_is_given() -> None:
-    assert probabilities("judge", {"trouble": 4, "rest": 90}, closed=False) == {}
-    assert probabilities("label", {"trouble": 4, "rest": 90}, closed=False) == {
+    assert probabilities("judge", {"trouble": 4, "rest": 90}, over=0.5) == {}
+    assert probabilities("label", {"trouble": 4, "rest": 90}, over=0.5) == {
         "rest": (0.5, "stratum rest: rate 0.5")
     }
     before = {"trouble": 0.2}
-    assert probabilities("judge", {"trouble": 4}, before=before, closed=False) == {}
+    assert probabilities("judge", {"trouble": 4}, before=before, over=0.5) == {}
 
 
 def test_an_open_day_asked_for_takes_the_day_before_then_itself() -> None:
     found = probabilities(
-        "judge", {"trouble": 4, "rest": 700}, before={"trouble": 0.2}, closed=False, include_open=True
+        "judge", {"trouble": 4, "rest": 700}, before={"trouble": 0.2}, over=0.5, include_open=True
     )
     assert found == {
         "trouble": (0.2, "stratum trouble: probability 0.2, as the day before"),
-        "rest": (0.2, "stratum rest: 140 a day of 700, probability 0.2"),
+        "rest": (0.1, "stratum rest: 140 a day of 1400 by the day's end, probability 0.1"),
     }
+    people = probabilities("label", {"trouble": 20.0}, over=0.5, include_open=True)
+    assert people["trouble"][1] == (
+        "stratum trouble: 10 a day of 40.0 expected by the day's end, probability 0.25"
+    )
+
+
+def test_the_first_minutes_of_a_day_do_not_promise_millions() -> None:
+    for over in (-1.0, 0.0, 1 / 1440, 1 / 24):
+        assert probabilities("judge", {"rest": 70}, over=over, include_open=True)["rest"][0] == 140 / 1680
 
 
 def test_a_closed_day_does_not_look_at_the_day_before() -> None:
@@ -199,4 +208,4 @@ def test_a_closed_day_does_not_look_at_the_day_before() -> None:
 
 
 def test_a_stage_without_quota_is_not_decided() -> None:
-    assert fix_probabilities(RATES, "label", {"rest": 9.0}, fixed={}, before={}, closed=True) == {}
+    assert fix_probabilities(RATES, "label", {"rest": 9.0}, fixed={}, before={}, over=1.0) == {}

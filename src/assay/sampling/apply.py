@@ -122,7 +122,7 @@ class _Work:
             {row["stratum"]: row["logs"] for row in counts},
             fixed=self._fixed(stage, day),
             before=self._fixed(stage, day - ONE_DAY),
-            closed=window.end <= self.now,
+            over=min(1.0, (self.now - window.start) / ONE_DAY),
             include_open=self.include_open,
         )
         if not chances.keys() & left.keys():

@@ -11,11 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.records import Stage
-from assay.sampling.base import MIN_PROBABILITY, Policy, version_of
+from assay.sampling.base import MIN_PROBABILITY, Policy, Quota, version_of
 
 EPOCH = date(1970, 1, 1)
 DAY_US = 86_400_000_000
 TIME = pa.timestamp("us", tz="UTC")
+EARLY = 1 / 24
+"""The first hour counts as whole: a few logs after midnight say little of the day to come."""
+
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -35,15 +38,16 @@ def fix_probabilities(
     *,
     fixed: Mapping[str, float],
     before: Mapping[str, float],
-    closed: bool,
+    over: float,
     include_open: bool = False,
 ) -> dict[str, Fixed]:
     """One day's probability per stratum, for the strata that can be decided now.
 
     `logs`: how many the day has by stratum (at stage `label`: the expected number drawn for the
     judge). What is `fixed` already stays, so that late logs of the day get the chance of the others
-    and none is drawn twice. A size needs to know the day: before the day is `closed` its strata wait,
-    or, with `include_open`, take the probability of the day `before`, or that of the logs so far.
+    and none is drawn twice. A size needs to know the day: while no more than the share `over` (0 to
+    1) of it has passed, its strata wait, or, with `include_open`, take the probability of the day
+    `before`, or failing that one from the logs so far, projected to the whole day.
     """
     result = {}
     for stratum in policy.strata():
@@ -55,16 +59,20 @@ def fix_probabilities(
             result[stratum.name] = Fixed(quota.rate, f"{here}: rate {quota.rate:.3g}")
         elif (p := fixed.get(stratum.name)) is not None:
             result[stratum.name] = Fixed(p, f"{here}: probability {p:.3g}, as for the day's others")
-        elif not closed and not include_open:
-            continue
-        elif not closed and (p := before.get(stratum.name)) is not None:
+        elif over >= 1:
+            result[stratum.name] = _divided(here, stage, quota, logs[stratum.name], "")
+        elif include_open and (p := before.get(stratum.name)) is not None:
             result[stratum.name] = Fixed(p, f"{here}: probability {p:.3g}, as the day before")
-        else:
-            n = logs[stratum.name]
-            p = quota.probability(n)
-            of = f"{n:.0f}" if stage == "judge" else f"{n:.1f} expected"
-            result[stratum.name] = Fixed(p, f"{here}: {quota.size:g} a day of {of}, probability {p:.3g}")
+        elif include_open:
+            whole = logs[stratum.name] / max(over, EARLY)
+            result[stratum.name] = _divided(here, stage, quota, whole, " by the day's end")
     return result
+
+
+def _divided(here: str, stage: Stage, quota: Quota, logs: float, when: str) -> Fixed:
+    p = quota.probability(logs)
+    of = f"{logs:.0f}{when}" if stage == "judge" else f"{logs:.1f} expected{when}"
+    return Fixed(p, f"{here}: {quota.size:g} a day of {of}, probability {p:.3g}")
 
 
 def decide(
