@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 demo: setup
-	$(BIN)/assay demo $(ARGS)
+	$(BIN)/python -m assay.demo $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest -m 'not slow and not browser and not postgres' -n 2 --dist loadfile $(ARGS)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assay.app.hold import find_holder
-from assay.app.open import hold_folder, open_application
+from assay.app.hold import find_holder, hold_folder
 from assay.app.operations import Operations
 from assay.app.remote import RemoteApplication
 from assay.config import find_config, load_settings
@@ -19,11 +18,13 @@ def connect(config: Path | None, command: str) -> Iterator[Operations]:
 
     Raises ConfigError where there is no project, StoreHeld where another command has it open."""
     settings = load_settings(find_config(config, Path.cwd()))
-    holder = find_holder(hold_folder(settings))
+    holder = find_holder(hold_folder(settings.folder))
     project: Operations
     if holder is not None and holder.address:
         project = RemoteApplication(holder)
     else:
+        from assay.app.open import open_application  # loads the stores: not needed above
+
         project = open_application(settings, command)
     try:
         yield project

@@ -25,6 +25,11 @@ class Holder:
     token: str = ""
 
 
+def hold_folder(project: Path) -> Path:
+    """Where a project, in the folder of its assay.toml, keeps what is its own."""
+    return project / ".assay"
+
+
 class Hold:
     """The project is held until `release`, or until this process ends."""
 

@@ -90,3 +90,8 @@ class Parts:
     def parse(self, text: str) -> Condition | None:
         """The condition that a filter says; None for an empty one. Raises FilterError."""
         return parse(text, self.names()) if text.strip() else None
+
+    @property
+    def idle_s(self) -> float:
+        """How long a conversation must be idle to be settled."""
+        return 60.0 * self.settings.conversation.idle_minutes

@@ -53,7 +53,6 @@ class EvaluateRequest:
 class Mark:
     """A value from outside: a person's label, or a score computed elsewhere."""
 
-    unit: Unit
     log_id: str
     value: float
     rater: str = ""
@@ -62,13 +61,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRequest:
-    """Write labels (kind human) or scores from elsewhere (kind judge or code) of one metric."""
+    """Write labels (kind human) or scores from elsewhere (kind judge or code) of one metric.
+
+    `unit` None means the metric's own; conversations, where the metric is new."""
 
     metric: str
     kind: MetricKind
     marks: tuple[Mark, ...]
+    unit: Unit | None = None
     goal: Goal | None = None
     source: str = "import"
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,4 +135,3 @@ class Written:
 
     rows: int
     unknown: int = 0
-    outside_sample: int = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from assay.cli.demo import demo
 from assay.cli.estimate import estimate
 from assay.cli.evaluate import evaluate
 from assay.cli.imports import import_files
@@ -24,7 +23,6 @@ app = typer.Typer(
     "From a sample, at a cost you set, with error bars you can trust.",
 )
 
-app.command()(demo)
 app.command()(init)
 app.command()(serve)
 app.command("import")(import_files)

@@ -47,7 +47,17 @@ def evaluate(
 
 def _show(reports: tuple[RunReport, ...]) -> None:
     table = Table()
-    for column in ("metric", "version", "to do", "scored", "failed", "skipped", "over budget", "cost", "seconds"):
+    for column in (
+        "metric",
+        "version",
+        "to do",
+        "scored",
+        "failed",
+        "skipped",
+        "over budget",
+        "cost",
+        "seconds",
+    ):
         table.add_column(column, justify="left" if column in ("metric", "version") else "right")
     for run in reports:
         table.add_row(

@@ -14,11 +14,22 @@ from assay.errors import CallerError
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="assay.toml, or the folder it is in.", show_default="the nearest one"),
+    typer.Option(
+        "--config", "-c", help="assay.toml, or the folder it is in.", show_default="the nearest one"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", help="NAME=COLUMN: the file's column for one of assay's names.", show_default=False
+    ),
+]
 Since = Annotated[
-    str, typer.Option("--since", help="From when: 2026-11-01, 2026-11-01T08:00, 7d or 24h ago.", show_default=False)
+    str,
+    typer.Option(
+        "--since", help="From when: 2026-11-01, 2026-11-01T08:00, 7d or 24h ago.", show_default=False
+    ),
 ]
 Until = Annotated[str, typer.Option("--until", help="Until when, likewise.", show_default=False)]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli.options import Config
 from assay.cli.terminal import out
 from assay.config import find_config, load_settings
+
+if TYPE_CHECKING:
+    from assay.app.open import OpenApplication
 
 
 def serve(
@@ -17,25 +21,26 @@ def serve(
     config: Config = None,
 ) -> None:
     """Receive traces (OTLP/HTTP, POST /v1/traces) and serve the pages, until interrupted."""
-    from pathlib import Path
-
+    from assay.app.live import settle_regularly
     from assay.app.open import open_application
     from assay.web.serve import serve_project
 
     settings = load_settings(find_config(config, Path.cwd()))
     application = open_application(settings, "serve")
     try:
-        serve_project(
-            application,
-            host=host or settings.server.host,
-            port=settings.server.port if port is None else port,
-            allowed_hosts=settings.server.allowed_hosts,
-            on_ready=lambda address: _announce(address),
-        )
+        with settle_regularly(application, settings.server.settle_every_s):
+            serve_project(
+                application,
+                host=host or settings.server.host,
+                port=settings.server.port if port is None else port,
+                allowed_hosts=settings.server.allowed_hosts,
+                on_ready=lambda address: _announce(application, address),
+            )
     finally:
         application.close()
 
 
-def _announce(address: str) -> None:
+def _announce(application: OpenApplication, address: str) -> None:
+    application.publish(address)
     out.print(f"pages           {address}", soft_wrap=True, markup=False)
     out.print(f"OTLP/HTTP       {address}/v1/traces", soft_wrap=True, markup=False)

@@ -47,3 +47,8 @@ def print_json(record: object) -> None:
     """The record as one JSON document on standard output."""
     json.dump(to_json(record), sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def printable(text: str) -> str:
+    """Hostile text as one harmless line: no control character reaches the terminal."""
+    return "".join(c if c.isprintable() else "·" for c in text)

@@ -3,6 +3,15 @@
 from assay.records.estimate import Estimate
 from assay.records.log import Log, LogRef, ToolCall, Turn, Unit
 from assay.records.metric import Goal, MetricInfo, MetricKind
+from assay.records.page import (
+    ConversationPage,
+    HourAccounting,
+    LogPage,
+    LogRow,
+    Received,
+    ScoreRow,
+    TurnRow,
+)
 from assay.records.progress import Progress, no_progress
 from assay.records.report import Accounting, DayEstimate, FocusRow, MetricReport, Report, Totals
 from assay.records.run import (
@@ -20,26 +29,32 @@ from assay.records.window import Window
 
 __all__ = [
     "Accounting",
+    "ConversationPage",
     "DayEstimate",
     "Estimate",
     "Failure",
     "Fate",
     "FocusRow",
     "Goal",
+    "HourAccounting",
     "ImportReport",
     "LabelReport",
     "Log",
     "LogOutcome",
+    "LogPage",
     "LogRef",
+    "LogRow",
     "MetricInfo",
     "MetricKind",
     "MetricReport",
     "Outcome",
     "Progress",
+    "Received",
     "Report",
     "RunReport",
     "SampleReport",
     "Score",
+    "ScoreRow",
     "Selection",
     "SettleReport",
     "Severity",
@@ -50,6 +65,7 @@ __all__ = [
     "ToolCall",
     "Totals",
     "Turn",
+    "TurnRow",
     "Unit",
     "Window",
     "no_progress",

@@ -1,0 +1,139 @@
+"""The answers: estimates and the report, read from the store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from assay.app.parts import Parts
+from assay.app.requests import EstimateRequest
+from assay.estimates.metric import estimate_metric
+from assay.estimates.report import Population, build_report, metric_report
+from assay.query import quote
+from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Unit, Window
+from assay.store.telemetry import accounting, ledger, logs
+
+DAYS = 14
+SLICES = ("version", "model", "environment", "service")
+MOST_VALUES = 30
+MOST_ATTRIBUTES = 8
+
+
+class ReportCache:
+    """The newest report of each window for a short while: pages ask more often than answers change."""
+
+    def __init__(self, fresh_s: float = 15.0, most: int = 8) -> None:
+        self._fresh_s = fresh_s
+        self._most = most
+        self._lock = threading.Lock()
+        self._made: dict[Window, tuple[float, Report]] = {}
+
+    def get(self, window: Window, make: Callable[[], Report]) -> Report:
+        """The report of that window, made now unless one is fresh; made once however many ask."""
+        with self._lock:
+            made_at, report = self._made.get(window, (-self._fresh_s, None))
+            now = time.monotonic()
+            if report is None or now - made_at >= self._fresh_s:
+                report = make()
+                self._made.pop(window, None)
+                self._made[window] = (time.monotonic(), report)
+                while len(self._made) > self._most:
+                    del self._made[next(iter(self._made))]
+            return report
+
+    def clear(self) -> None:
+        """Forget all: something changed."""
+        with self._lock:
+            self._made.clear()
+
+
+def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRequest) -> Estimate:
+    """The metric's rate over the window's logs of which the request's condition holds."""
+    found = _ledger(parts, info, window, condition=request.where)
+    return estimate_metric(
+        found.rows, found.seen, info, level=request.level, target_width=request.target_width
+    )
+
+
+def report(parts: Parts, window: Window) -> Report:
+    """How are we doing overall, and where should we focus?"""
+    interactions, conversations, first, last = logs.totals(parts.telemetry, window)
+    infos = parts.infos()
+    population = {unit: _population(parts, unit, window) for unit in {info.unit for info in infos.values()}}
+    metrics = [_metric_report(parts, info, window, population[info.unit]) for info in infos.values()]
+    totals = Totals(
+        interactions=interactions,
+        conversations=conversations,
+        judged=max((metric.overall.n_judged for metric in metrics), default=0),
+        labelled=max((metric.overall.n_labelled for metric in metrics), default=0),
+        cost_usd=sum(metric.cost_usd for metric in metrics),
+        first=first,
+        last=last,
+    )
+    return build_report(parts.project, window, parts.clock(), totals, metrics)
+
+
+def default_window(parts: Parts) -> Window:
+    """The last 14 UTC days up to the newest log; today, where there is none."""
+    whole = logs.data_window(parts.telemetry)
+    last = Window.of_day((whole.end - timedelta(microseconds=1) if whole else parts.clock()).date())
+    return Window(start=last.start - timedelta(days=DAYS - 1), end=last.end)
+
+
+def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: Population) -> MetricReport:
+    policy = parts.policy_of(info)
+    found = _ledger(parts, info, window, columns=("signals", *population.slices))
+    return metric_report(
+        info,
+        found.rows,
+        seen_by_day=found.seen_by_day,
+        population=population,
+        accounting=accounting.accounting(
+            parts.telemetry,
+            metric=info.name,
+            metric_version=info.version,
+            kind=info.kind,
+            policy=policy.name,
+            unit=info.unit,
+            window=window,
+            where=parts.parse(policy.where),
+            words=parts.words,
+        ),
+        cost_usd=accounting.spend(parts.telemetry, window, info.name),
+    )
+
+
+def _ledger(
+    parts: Parts, info: MetricInfo, window: Window, *, condition: str = "", columns: tuple[str, ...] = ()
+) -> ledger.Ledger:
+    return ledger.read_ledger(
+        parts.telemetry,
+        metric=info.name,
+        metric_version=info.version,
+        kind=info.kind,
+        policy=parts.policy_of(info).name,
+        unit=info.unit,
+        window=window,
+        condition=parts.parse(condition),
+        columns=columns,
+        words=parts.words,
+        now=parts.clock(),
+    )
+
+
+def _population(parts: Parts, unit: Unit, window: Window) -> Population:
+    """Counts over all logs: by signal, and by every field and attribute that divides them usefully."""
+    attributes = logs.attribute_keys(parts.telemetry, unit, window)[:MOST_ATTRIBUTES]
+    fields = (*SLICES, *(f"attr[{quote(key)}]" for key in attributes))
+    slices = {
+        field: counts
+        for field in fields
+        if len(counts := logs.slice_counts(parts.telemetry, unit, window, field, top=MOST_VALUES)) > 1
+    }
+    return Population(
+        signals=logs.signal_counts(parts.telemetry, unit, window),
+        slices=slices,
+        meanings={signal.name: signal.meaning for signal, _ in parts.signals},
+    )

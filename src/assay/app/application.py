@@ -1,0 +1,238 @@
+"""The application: one project, open in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+
+from assay.app import answers, flow, marks, views
+from assay.app.operations import run_operation
+from assay.app.parts import Parts
+from assay.app.requests import (
+    EstimateRequest,
+    EvaluateRequest,
+    LogsRequest,
+    RecordRequest,
+    ReportRequest,
+    SampleRequest,
+    SettleRequest,
+    Span,
+    SpansRequest,
+    Todo,
+    TodoRequest,
+    Written,
+)
+from assay.errors import CallerError
+from assay.ingest.commit import GroupCommit
+from assay.ingest.otlp import Limits, decode_otlp
+from assay.metrics.base import Metric
+from assay.query import suggest
+from assay.records import (
+    ConversationPage,
+    Estimate,
+    HourAccounting,
+    LogPage,
+    MetricReport,
+    Progress,
+    Received,
+    Report,
+    RunReport,
+    SampleReport,
+    SettleReport,
+    Unit,
+    Window,
+    no_progress,
+)
+from assay.store.telemetry import logs
+
+MB = 2**20
+COMMIT_S = 60.0
+
+
+class Application:
+    """Everything that can be done with a project, for the command line and the web alike.
+
+    Thread-safe. Steps that decide or pay (`sample`, `evaluate`) run one at a time."""
+
+    def __init__(self, parts: Parts, *, token: str = "") -> None:
+        self._parts = parts
+        self._token = token
+        self._writer = GroupCommit(
+            self._insert, max_waiting_bytes=int(parts.settings.ingest.max_waiting_mb * MB)
+        )
+        self._limits = Limits(
+            max_request_bytes=int(parts.settings.ingest.max_request_mb * MB),
+            max_attribute_bytes=int(parts.settings.ingest.max_attribute_mb * MB),
+        )
+        self._deciding = threading.RLock()
+        self._reports = answers.ReportCache()
+
+    @property
+    def project(self) -> str:
+        return self._parts.project
+
+    @property
+    def token(self) -> str:
+        return self._token
+
+    # --- taking in ----------------------------------------------------------------------------
+
+    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
+        """Decode an OTLP trace request; its spans are on disk when this returns."""
+        decoded = decode_otlp(
+            body, content_type, content_encoding, self._limits, received_at=self._parts.clock()
+        )
+        if decoded.accepted:
+            self._commit(decoded.spans).result(timeout=COMMIT_S)
+        return Received(accepted=decoded.accepted, rejected=decoded.rejected, reasons=decoded.reasons)
+
+    def spans(self, request: SpansRequest, progress: Progress = no_progress) -> Written:
+        """Spans in the store's own columns; on disk when this returns."""
+        try:
+            table = pa.ipc.open_stream(BytesIO(request.arrow)).read_all()
+        except pa.ArrowInvalid as error:
+            raise CallerError(f"the spans are no Arrow stream: {error}") from None
+        self._commit(table).result(timeout=COMMIT_S)
+        return Written(rows=table.num_rows)
+
+    # --- the steps ----------------------------------------------------------------------------
+
+    def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport:
+        with self._deciding:
+            done = flow.settle(self._parts, progress, idle=not request.even_active)
+        if done.conversations:
+            self._reports.clear()
+        return done
+
+    def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
+        names = [request.policy] if request.policy else list(self._parts.policies)
+        policies = [self._parts.policy(name) for name in names]
+        with self._deciding:
+            flow.settle(self._parts, progress)
+            window = self._window(request.range, whole=True)
+            done = tuple(flow.sample(self._parts, policy, window, progress) for policy in policies)
+        self._reports.clear()
+        return done
+
+    def evaluate(self, request: EvaluateRequest, progress: Progress = no_progress) -> tuple[RunReport, ...]:
+        metrics = self._metrics(request.metrics)
+        with self._deciding:
+            window = self._window(request.range, whole=True)
+            try:
+                return tuple(
+                    flow.evaluate(self._parts, metric, window, request, progress) for metric in metrics
+                )
+            finally:
+                self._reports.clear()
+
+    def record(self, request: RecordRequest, progress: Progress = no_progress) -> Written:
+        done = marks.record(self._parts, request)
+        self._reports.clear()
+        return done
+
+    def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo:
+        return marks.todo(self._parts, request, self._window(Span(), whole=True))
+
+    # --- the answers --------------------------------------------------------------------------
+
+    def estimate(self, request: EstimateRequest, progress: Progress = no_progress) -> Estimate:
+        info = self._parts.info(request.metric)
+        return answers.estimate(self._parts, info, self._window(request.range), request)
+
+    def report(
+        self, request: ReportRequest | Window | None = None, progress: Progress = no_progress
+    ) -> Report:
+        window = (
+            request if isinstance(request, Window) else self._window(request.range if request else Span())
+        )
+        return self._reports.get(window, lambda: answers.report(self._parts, window))
+
+    def explain(self, metric: str, window: Window | None = None) -> MetricReport:
+        self._parts.info(metric)
+        found = {report.info.name: report for report in self.report(window).metrics}
+        return found[metric]
+
+    def accounting_by_hour(self, metric: str, window: Window | None = None) -> tuple[HourAccounting, ...]:
+        info = self._parts.info(metric)
+        return views.accounting_by_hour(self._parts, info, window or self._window(Span()))
+
+    # --- the logs -----------------------------------------------------------------------------
+
+    def logs(self, request: LogsRequest, progress: Progress = no_progress) -> LogPage:
+        window = self._window(request.range, whole=True)
+        return views.list_logs(
+            self._parts,
+            request.unit,
+            request.filter,
+            window,
+            limit=request.limit,
+            after=request.after or None,
+        )
+
+    def list_logs(
+        self,
+        unit: Unit,
+        filter_text: str,
+        *,
+        window: Window | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> LogPage:
+        window = window or self._window(Span(), whole=True)
+        return views.list_logs(self._parts, unit, filter_text, window, limit=limit, after=after)
+
+    def conversation(self, conversation_id: str) -> ConversationPage | None:
+        return views.conversation(self._parts, conversation_id)
+
+    # --- over HTTP, and the end ---------------------------------------------------------------
+
+    def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
+        return run_operation(self, name, payload, progress)
+
+    def close(self) -> None:
+        """Write what is waiting, then let go of the stores."""
+        self._writer.close()
+        self._parts.telemetry.close()
+        self._parts.state.close()
+
+    def _commit(self, table: pa.Table) -> Future[None]:
+        return self._writer.submit(table)
+
+    def _insert(self, table: pa.Table) -> None:
+        self._parts.telemetry.insert("otel_traces", table)
+
+    def _metrics(self, names: tuple[str, ...]) -> list[Metric]:
+        """The metrics to run: the named ones, or all. Raises CallerError for one that can't be run."""
+        for name in names:
+            if name not in self._parts.metrics:
+                info = self._parts.info(name)
+                raise CallerError(
+                    f"metric {name} is of kind {info.kind} and not defined in "
+                    f"{self._parts.settings.metrics_file}: it can't be run; "
+                    f"{suggest(name, self._parts.metrics)}"
+                )
+        return [self._parts.metrics[name] for name in names or self._parts.metrics]
+
+    def _window(self, span: Span, *, whole: bool = False) -> Window:
+        """The asked range; without one, everything (`whole`) or the last 14 days that have logs."""
+        every = logs.data_window(self._parts.telemetry)
+        usual = every if whole and every else answers.default_window(self._parts)
+        start, end = span.since or usual.start, span.until or usual.end
+        if span.since and not span.until:
+            end = max(usual.end, start)
+        if end < start:
+            raise CallerError(
+                f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M})"
+            )
+        return Window(start=start, end=end)
+
+
+def utc_now() -> datetime:
+    """The clock that applications use; tests hand in their own."""
+    return datetime.now(UTC)

@@ -1,0 +1,35 @@
+"""While a server runs: conversations get their signals soon after they have settled."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from assay.app.application import Application
+from assay.app.requests import SettleRequest
+from assay.errors import AssayError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def settle_regularly(application: Application, every_s: float) -> Iterator[None]:
+    """In a thread, every so often, until the block ends. A pass that fails is logged and tried again."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(every_s):
+            try:
+                application.settle(SettleRequest())
+            except AssayError as error:
+                log.warning("conversations could not be settled, trying again in %g s: %s", every_s, error)
+
+    thread = threading.Thread(target=work, name="settle", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

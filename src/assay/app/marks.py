@@ -1,0 +1,123 @@
+"""What people and other programs said, written down as scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+
+from assay.app.parts import Parts
+from assay.app.requests import Mark, RecordRequest, Todo, TodoItem, TodoRequest, Written
+from assay.errors import CallerError
+from assay.metrics.transcript import parts_of, render
+from assay.records import MetricInfo, Unit, Window
+from assay.runs.fates import SCORES
+from assay.store.state import register_metric
+from assay.store.telemetry import logs, scores
+
+VERSIONS: Final = {"human": "human", "judge": "import", "code": "import"}
+
+
+def record(parts: Parts, request: RecordRequest) -> Written:
+    """Write the marks of logs that are known; count those that are not, and those outside the sample.
+
+    Raises CallerError where the metric is known with another unit, goal or kind."""
+    info = _info(parts, request)
+    known = _known(parts, info.unit, request.marks)
+    rows = [mark for mark in request.marks if mark.log_id in known]
+    register_metric(parts.state, parts.project, info, {"source": request.source}, now=parts.clock())
+    scores.insert_scores(parts.telemetry, _table(parts, info, request, rows, known))
+    return Written(rows=len(rows), unknown=len(request.marks) - len(rows))
+
+
+def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
+    """The logs drawn for people that nobody has labelled, each as a transcript."""
+    info = parts.info(request.metric)
+    waiting = scores.to_label(
+        parts.telemetry,
+        metric=info.name,
+        policy=parts.policy_of(info).name,
+        unit=info.unit,
+        window=window,
+    )
+    ids = [str(log_id) for log_id in waiting["log_id"].to_pylist()][: request.limit]
+    found = {log.log_id: log for log in logs.read_logs(parts.telemetry, info.unit, ids)}
+    metric = parts.metrics.get(info.name)
+    question = str(metric.definition.get("criteria", "")) if metric is not None else ""
+    return Todo(
+        metric=info.name,
+        question=" ".join((question or info.target or info.name).split()),
+        items=tuple(
+            TodoItem(log_id=key, unit=info.unit, transcript=render(parts_of(found[key]), "#"))
+            for key in ids
+            if key in found
+        ),
+    )
+
+
+def _info(parts: Parts, request: RecordRequest) -> MetricInfo:
+    """The identity under which the marks are kept: people answer the machine metric's question."""
+    machine = parts.infos().get(request.metric)
+    unit = request.unit or (machine.unit if machine else "conversation")
+    if machine is not None:
+        if machine.unit != unit:
+            raise CallerError(
+                f"metric {request.metric} is about {machine.unit}s, these are about {unit}s; "
+                f"name another metric, or give --unit {machine.unit}"
+            )
+        if request.goal is not None and request.goal != machine.goal:
+            raise CallerError(
+                f"metric {request.metric}: its good end is {machine.goal!r}, not {request.goal!r}; "
+                f"turn the values round, or name another metric"
+            )
+    return MetricInfo(
+        name=request.metric,
+        version=VERSIONS[request.kind],
+        kind=request.kind,
+        unit=unit,
+        goal=machine.goal if machine else request.goal or "high",
+        target=machine.target if machine else "",
+    )
+
+
+def _known(parts: Parts, unit: Unit, marks: tuple[Mark, ...]) -> Mapping[str, datetime]:
+    """When each of the marked logs started, of those that have their facts."""
+    return logs.started_of(parts.telemetry, unit, [mark.log_id for mark in marks])
+
+
+def _table(
+    parts: Parts,
+    info: MetricInfo,
+    request: RecordRequest,
+    marks: list[Mark],
+    started: Mapping[str, datetime],
+) -> pa.Table:
+    now = parts.clock()
+    return pa.Table.from_pylist(
+        [
+            {
+                "metric": info.name,
+                "metric_version": info.version,
+                "kind": info.kind,
+                "unit": info.unit,
+                "log_id": mark.log_id,
+                "started": started[mark.log_id],
+                "fate": "scored",
+                "value": mark.value,
+                "category": "",
+                "explanation": mark.comment,
+                "reason": "",
+                "cost_usd": 0.0,
+                "latency_ms": 0.0,
+                "rater": (mark.rater or "unnamed") if info.kind == "human" else "",
+                "model": request.source if info.kind != "human" else "",
+                "simulated": int(request.simulated),
+                "run_id": "",
+                "scored_at": now,
+            }
+            for mark in marks
+        ],
+        schema=SCORES,
+    )

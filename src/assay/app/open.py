@@ -1,0 +1,143 @@
+"""Opening a project: settings become stores, policies, signals and metrics."""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+
+from assay.app.application import Application, utc_now
+from assay.app.hold import Hold, acquire_hold, hold_folder
+from assay.app.parts import Parts
+from assay.config import Settings
+from assay.errors import ConfigError
+from assay.llm.base import Provider
+from assay.metrics.base import Metric
+from assay.metrics.load import load_metrics
+from assay.query import Names, parse
+from assay.records import MetricInfo
+from assay.sampling.apply import group_logs
+from assay.sampling.load import load_policy
+from assay.signals import Thresholds, catalogue, define, load_words, parse_signals
+from assay.store.state import State, open_state
+from assay.store.telemetry.connection import Telemetry, open_telemetry
+
+
+class OpenApplication(Application):
+    """An application that holds its project until it is closed."""
+
+    def __init__(self, parts: Parts, hold: Hold | None) -> None:
+        super().__init__(parts, token=secrets.token_urlsafe(24))
+        self._hold = hold
+
+    def publish(self, address: str) -> None:
+        """Let commands of this user find the server that this process is."""
+        if self._hold is not None:
+            self._hold.publish(address, self.token)
+
+    def close(self) -> None:
+        super().close()
+        if self._hold is not None:
+            self._hold.release()
+
+
+def open_application(
+    settings: Settings, command: str, clock: Callable[[], datetime] = utc_now
+) -> OpenApplication:
+    """Open the project here. `command` is what others are told while this process has it.
+
+    Raises StoreHeld where another process has it, ConfigError and MetricError for what is wrong
+    in assay.toml and metrics.py, StoreError for a store that can't be opened."""
+    with ExitStack() as undo:
+        hold = None
+        if settings.telemetry_dsn.startswith("chdb:") or command == "serve":
+            hold = acquire_hold(hold_folder(settings.folder), command)
+            undo.callback(hold.release)
+        state = open_state(settings.state_url)
+        undo.callback(state.close)
+        wired = wire(settings, state, clock)
+        telemetry = open_telemetry(
+            settings.telemetry_dsn, reserve_bytes=settings.store.reserve_mb * 1_000_000
+        )
+        undo.callback(telemetry.close)
+        application = OpenApplication(wired(telemetry), hold)
+        undo.pop_all()
+        return application
+
+
+def wire(
+    settings: Settings, state: State, clock: Callable[[], datetime] = utc_now
+) -> Callable[[Telemetry], Parts]:
+    """Everything but the telemetry store, checked before that is opened, which takes a second."""
+    words = load_words(settings.words)
+    own = [
+        define(name, signal.expression, unit=signal.unit, severity=signal.severity, meaning=signal.meaning)
+        for name, signal in settings.signals.items()
+    ]
+    thresholds = Thresholds(**settings.thresholds.model_dump())
+    signals = parse_signals((*catalogue(thresholds), *own), words)
+    metrics = load_metrics(settings.metrics_file) if settings.metrics_file.exists() else {}
+    policies = {name: load_policy(name, policy.model_dump()) for name, policy in settings.policies.items()}
+    names = Names(signals=frozenset(signal.name for signal, _ in signals), words=frozenset(words))
+    for policy in policies.values():
+        group_logs(policy, lambda text: parse(text, names), words)
+    declared = _declared(settings, metrics)
+    prices = {model: (price.input, price.output) for model, price in settings.prices.items()}
+    return lambda telemetry: Parts(
+        settings=settings,
+        telemetry=telemetry,
+        state=state,
+        metrics=metrics,
+        declared=declared,
+        policies=policies,
+        signals=signals,
+        words=words,
+        prices=prices,
+        provider=lambda: make_provider(settings),
+        clock=clock,
+    )
+
+
+def make_provider(settings: Settings) -> Provider:
+    """The judge's endpoint: the team's own provider where one is named, else an OpenAI-compatible one.
+
+    Raises ConfigError where the named one can't be loaded."""
+    judge = settings.judge
+    if not judge.provider:
+        from assay.llm.openai import OpenAIProvider
+
+        return OpenAIProvider(base_url=judge.base_url, api_key=settings.api_key)
+    module, _, attribute = judge.provider.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+        provider: Provider = factory()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"judge.provider = {judge.provider!r} can't be loaded: {error}; "
+            "give it as module:factory, where factory() returns a provider"
+        ) from error
+    return provider
+
+
+def _declared(settings: Settings, metrics: dict[str, Metric]) -> dict[str, MetricInfo]:
+    """The metrics that only people answer, as assay.toml declares them."""
+    declared = {}
+    for name, given in settings.metrics.items():
+        if given.kind == "human" and name in metrics:
+            raise ConfigError(
+                f"metrics.{name}: it is in {settings.metrics_file.name} too; delete one of them"
+            )
+        if given.policy and given.policy not in settings.policies:
+            raise ConfigError(f"metrics.{name}: no policy `{given.policy}` in assay.toml")
+        if given.kind == "human":
+            declared[name] = MetricInfo(
+                name=name,
+                version="human",
+                kind="human",
+                unit=given.unit or "conversation",
+                goal=given.goal or "high",
+                target=given.target,
+            )
+    return declared

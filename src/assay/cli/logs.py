@@ -1,0 +1,56 @@
+"""`assay logs FILTER`: the logs that a filter holds of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from assay.app.connect import connect
+from assay.app.requests import LogsRequest
+from assay.cli.options import Config, Json, Since, Until, to_span
+from assay.cli.terminal import out, print_json, printable
+from assay.errors import CallerError
+from assay.records import Unit
+
+
+def logs(
+    filter: Annotated[
+        str, typer.Argument(help="Like: signal.refusal and cost_usd > 0.05", show_default=False)
+    ] = "",
+    unit: Annotated[str, typer.Option(help="conversation or interaction.")] = "conversation",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    since: Since = "",
+    until: Until = "",
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """List logs, newest first."""
+    if unit not in ("conversation", "interaction"):
+        raise CallerError(f"--unit is `conversation` or `interaction`, not `{unit}`")
+    request = LogsRequest(
+        unit=cast("Unit", unit),
+        filter=filter,
+        limit=limit,
+        range=to_span(since, until, datetime.now(UTC)),
+    )
+    with connect(config, "logs") as project:
+        page = project.logs(request)
+    if json:
+        print_json(page)
+        return
+    table = Table(title=f"{page.total:,} {unit}s", title_justify="left")
+    for column in ("started", "id", "turns", "signals", "request"):
+        table.add_column(column, no_wrap=column in ("started", "id"), overflow="ellipsis")
+    for row in page.rows:
+        table.add_row(
+            f"{row.started:%Y-%m-%d %H:%M}",
+            Text(printable(row.log_id)),
+            str(row.turns),
+            ", ".join(row.signals),
+            Text(printable(row.input)[:120]),
+        )
+    out.print(table)
