@@ -129,7 +129,7 @@ def test_cost_is_by_the_million_tokens_and_zero_where_no_price_is_known() -> Non
     assert cost_usd(prices, "other", 1_000_000, 500_000) == (0.0, False)
 
 
-def test_what_is_set_aside_covers_text_of_two_bytes_a_token() -> None:
-    request = ChatRequest(key="log", model="m", system="", user="ab" * 1000, max_tokens=100)
-    assert most_usd({"m": (1.0, 0.0)}, request).usd >= 1000 / 1e6
+def test_what_is_set_aside_covers_text_of_one_byte_a_token() -> None:
+    request = ChatRequest(key="log", model="m", system="", user="€" * 1000, max_tokens=100)
+    assert most_usd({"m": (1.0, 0.0)}, request).usd >= 3000 / 1e6
     assert most_usd({"m": (0.0, 1.0)}, request).usd == 100 / 1e6

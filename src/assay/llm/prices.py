@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from assay.llm.base import ChatRequest
 Prices = Mapping[str, tuple[float, float]]
 """For each model: US dollars per million input tokens and per million output tokens."""
 
-_SCHEMA_TOKENS = 200
+_TEMPLATE_TOKENS = 200
 
 
 class Cost(NamedTuple):
@@ -29,9 +30,10 @@ def cost_usd(prices: Prices, model: str, input_tokens: int, output_tokens: int) 
 
 
 def most_usd(prices: Prices, request: ChatRequest) -> Cost:
-    """The most the request is likely to cost: to be set aside before it is sent.
+    """The most that one try of the request can cost: to be set aside before it is sent.
 
-    A token is taken to hold two bytes (English has four, so this is about twice the price of its
-    input), and the reply to use all the tokens it may."""
-    written = len(request.system.encode("utf-8", "replace")) + len(request.user.encode("utf-8", "replace"))
-    return cost_usd(prices, request.model, written // 2 + _SCHEMA_TOKENS, request.max_tokens)
+    No token is shorter than a byte, so this bound holds for every script and tokenizer (for English
+    it is about four times the price of the input); the reply may use all the tokens it is allowed."""
+    texts = [request.system, request.user, json.dumps(request.schema or "")]
+    written = sum(len(text.encode("utf-8", "replace")) for text in texts)
+    return cost_usd(prices, request.model, written + _TEMPLATE_TOKENS, request.max_tokens)

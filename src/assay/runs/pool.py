@@ -128,7 +128,7 @@ class _Pool:
     def _start(self) -> _Worker:
         ours, theirs = os.pipe(), os.pipe()
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+            process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, json.dumps(sys.path), str(ours[0]), str(theirs[1])],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(ours[0], theirs[1]),
