@@ -7,17 +7,13 @@ unless labelled), simulated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.stats.response import answered_probability
-from assay.stats.wilson import FloatArray
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from assay.stats.wilson import CodeArray, FlagArray, FloatArray
 
 
 class Drawn(NamedTuple):
@@ -33,8 +29,8 @@ class Drawn(NamedTuple):
     p1: FloatArray
     p2_labelled: FloatArray
     p1_scored: FloatArray
-    scored: NDArray[np.bool_]
-    stratum: NDArray[np.intp]
+    scored: FlagArray
+    stratum: CodeArray
     population: float
     rows: int
     judged: int
@@ -92,14 +88,14 @@ def _floats(column: pa.Array[Any]) -> FloatArray:
     return floats
 
 
-def _flags(column: pa.Array[Any]) -> NDArray[np.bool_]:
-    flags: NDArray[np.bool_] = column.to_numpy(zero_copy_only=False)
+def _flags(column: pa.Array[Any]) -> FlagArray:
+    flags: FlagArray = column.to_numpy(zero_copy_only=False)
     return flags
 
 
-def _codes(column: pa.ChunkedArray[Any]) -> NDArray[np.intp]:
+def _codes(column: pa.ChunkedArray[Any]) -> CodeArray:
     text = column.cast(pa.string()).combine_chunks().fill_null("")
-    codes: NDArray[np.intp] = text.dictionary_encode().indices.cast(pa.int64()).to_numpy()
+    codes: CodeArray = text.dictionary_encode().indices.cast(pa.int64()).to_numpy()
     return codes
 
 

@@ -6,11 +6,10 @@ from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.stats.prediction import regression_mean
 from assay.stats.small import exact_mean, poststrata, poststratified_mean
-from assay.stats.wilson import FloatArray, Interval
+from assay.stats.wilson import CodeArray, FloatArray, Interval
 
 Method = Literal["regression", "poststratified", "exact"]
 JudgeShape = Literal["none", "binary", "graded"]
@@ -79,7 +78,7 @@ def corrected_mean(
     p2: FloatArray,
     *,
     population: float,
-    design: NDArray[np.intp] | None = None,
+    design: CodeArray | None = None,
     level: float = 0.95,
 ) -> Corrected | None:
     """The mean of the truth by the method that fits; None with too few labels.

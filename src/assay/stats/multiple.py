@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assay.stats.wilson import FloatArray
+from assay.stats.wilson import FlagArray, FloatArray
 
 
 class Discoveries(NamedTuple):
     """Adjusted p-values, and which hypotheses fall, in the order they were given."""
 
     adjusted: FloatArray
-    rejected: NDArray[np.bool_]
+    rejected: FlagArray
 
 
 def benjamini_hochberg(p_values: FloatArray, *, rate: float = 0.1) -> Discoveries:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assay.stats.wilson import FloatArray
+from assay.stats.wilson import CodeArray, FlagArray, FloatArray
 
 CELL_MINIMUM = 5
 """Fewer answers than this in a cell, and the cell borrows the rate of all such cells together."""
 
 
-def response_probability(cells: NDArray[np.intp], answered: NDArray[np.bool_]) -> FloatArray:
+def response_probability(cells: CodeArray, answered: FlagArray) -> FloatArray:
     """The probability, for each row that was asked, that it answered: the observed rate of its cell.
 
     r = answered / asked within the cell; incomplete cells with fewer than five answers are pooled, and
@@ -37,9 +36,9 @@ def response_probability(cells: NDArray[np.intp], answered: NDArray[np.bool_]) -
 
 def answered_probability(
     probability: FloatArray,
-    cells: NDArray[np.intp],
-    asked: NDArray[np.bool_],
-    answered: NDArray[np.bool_],
+    cells: CodeArray,
+    asked: FlagArray,
+    answered: FlagArray,
 ) -> FloatArray:
     """`probability`, times `response_probability` where a row was asked; the other entries stay.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.stats.weighted import checked_probability
-from assay.stats.wilson import FloatArray, Interval, effective_size
+from assay.stats.wilson import CodeArray, FlagArray, FloatArray, Interval, effective_size
 
 EMPTY_VALUE = 0.5
 """The rate of a stratum without labels: the middle of its interval [0, 1]."""
@@ -100,7 +99,7 @@ class _Strata(NamedTuple):
 
 def poststratified_mean(
     truth: FloatArray,
-    stratum: NDArray[np.intp],
+    stratum: CodeArray,
     p1: FloatArray,
     p2: FloatArray,
     *,
@@ -141,7 +140,7 @@ def poststratified_mean(
     )
 
 
-def _strata(truth: FloatArray, stratum: NDArray[np.intp], p1: FloatArray, p2: FloatArray) -> _Strata:
+def _strata(truth: FloatArray, stratum: CodeArray, p1: FloatArray, p2: FloatArray) -> _Strata:
     codes = np.unique(stratum, return_inverse=True)[1]
     known = ~np.isnan(truth)
     if not known.any():
@@ -178,9 +177,7 @@ CELL_MINIMUM = 10
 """Labels that a verdict's own design stratum needs before it is a post-stratum by itself."""
 
 
-def poststrata(
-    judge: FloatArray, labelled: NDArray[np.bool_], design: NDArray[np.intp] | None = None
-) -> NDArray[np.intp]:
+def poststrata(judge: FloatArray, labelled: FlagArray, design: CodeArray | None = None) -> CodeArray:
     """The post-stratum of each row: the judge's verdict (from 0.5 on; or none), by design stratum.
 
     Rows of one verdict and one design stratum have (nearly) one probability, so that weights vary

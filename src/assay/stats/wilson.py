@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+FlagArray = NDArray[np.bool_]
+CodeArray = NDArray[np.intp]
 
 MODEL_DF = 10.0
 """Weight of the model variance, in residuals (nu0)."""
