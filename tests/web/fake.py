@@ -7,10 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
-
 from assay.errors import FilterError, UnknownName
-from assay.ingest.otlp import Decoded
 from assay.records import (
     Accounting,
     DayEstimate,
@@ -32,6 +29,7 @@ from assay.records.page import (
     HourAccounting,
     LogPage,
     LogRow,
+    Received,
     ScoreRow,
     TurnRow,
 )
@@ -374,7 +372,7 @@ class FakePages:
         self.received: list[tuple[bytes, str, str]] = []
         self.listed: list[dict[str, Any]] = []
         self.windows: list[Window | None] = []
-        self.decoded = Decoded(spans=pa.table({}), accepted=3, rejected=0, reasons=())
+        self.answered = Received(accepted=3)
 
     def _fail(self) -> None:
         if self.error is not None:
@@ -426,10 +424,10 @@ class FakePages:
         self._fail()
         return conversation_page() if conversation_id == HOSTILE_ID else None
 
-    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Decoded:
+    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
         self._fail()
         self.received.append((body, content_type, content_encoding))
-        return self.decoded
+        return self.answered
 
     def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
         progress("reading", 1, 2)

@@ -123,3 +123,12 @@ class HourAccounting:
 
     hour: datetime
     accounting: Accounting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What became of a trace request: these spans are durable, those were refused and why."""
+
+    accepted: int
+    rejected: int = 0
+    reasons: tuple[str, ...] = ()

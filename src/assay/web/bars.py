@@ -5,6 +5,7 @@ needed and both themes share one drawing."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -39,11 +40,13 @@ def axis_of(estimates: Iterable[Estimate | None]) -> Axis:
     if not ends:
         return FULL
     step = 0.05 if max(ends) - min(ends) < 0.3 else 0.1
-    high = min(1.0, (int(max(ends) / step + 1e-9) + 1) * step)
-    low = max(0.0, int(min(ends) / step - 1e-9) * step)
+    high = min(1.0, math.ceil(max(ends) / step - 1e-9) * step)
+    low = max(0.0, math.floor(min(ends) / step + 1e-9) * step)
     if low < 0.3:
         low = 0.0
-    return Axis(round(low, 4), round(max(high, low + step), 4))
+    if high - low < step / 2:
+        low, high = (low, low + step) if low + step <= 1 else (1 - step, 1.0)
+    return Axis(round(low, 4), round(high, 4))
 
 
 def range_bar(

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from assay.ingest.otlp import Decoded
 from assay.records import MetricReport, Progress, Report, Unit, Window
-from assay.records.page import ConversationPage, HourAccounting, LogPage
+from assay.records.page import ConversationPage, HourAccounting, LogPage, Received
 from assay.web.charts import Charts
 from assay.web.render import Renderer
 
@@ -56,7 +55,7 @@ class Pages(Protocol):
         """A conversation with its turns, or None where there is none of that id."""
         ...
 
-    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Decoded:
+    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
         """Decode an OTLP trace request; its spans are durable when it returns.
 
         Raises PayloadError with its status, StoreFull or another StoreError."""

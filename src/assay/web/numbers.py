@@ -22,10 +22,11 @@ def percent(rate: float | None, digits: int = 1) -> str:
     return "0%" if rate == 0 else "100%" if rate == 1 else f"{rate:.{digits}%}"
 
 
-def interval(estimate: Estimate, digits: int = 1) -> str:
-    """`88.9 – 93.6%`, or a dash."""
+def interval(estimate: Estimate) -> str:
+    """`88.9 – 93.6%`, with a second digit where the ends lie close together; or a dash."""
     if estimate.low is None or estimate.high is None:
         return NO_VALUE
+    digits = 1 if estimate.high - estimate.low >= 0.004 else 2
     low, high = percent(estimate.low, digits), percent(estimate.high, digits)
     return f"{low.removesuffix('%')} – {high}"
 
@@ -94,9 +95,10 @@ def plural(unit: Unit | str, number: float = 2) -> str:
 
 
 def conversation_path(conversation_id: str, turn: str = "") -> str:
-    """The page of a conversation. Ids that a browser would read as a path step go in the query."""
+    """The page of a conversation. Ids that no path can carry, or that a browser would read as a
+    step in one, go in the query."""
     anchor = f"#turn-{quote(turn, safe='')}" if turn else ""
-    if conversation_id in ("", ".", ".."):
+    if conversation_id in ("", ".", "..") or "\n" in conversation_id:
         return f"/conversations?{urlencode({'id': conversation_id})}{anchor}"
     return f"/conversations/{quote(conversation_id, safe='')}{anchor}"
 

@@ -18,7 +18,8 @@ def overview(site: Site, request: Request) -> Response:
     period = period_of(report.window, given=window is not None)
     chosen = _chosen(report, request.query_params.get("metric", ""))
     if chosen is None or (report.totals.interactions == 0 and window is None):
-        return site.render.page(request, "empty.html", report=report, period=period)
+        here = str(request.base_url).rstrip("/")
+        return site.render.page(request, "empty.html", report=report, here=here)
     return site.render.page(
         request,
         "overview.html",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import anyio.to_thread
+import pyarrow as pa
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from assay.ingest.otlp import error_body, response_type, success_body
+from assay.ingest.otlp import Decoded, error_body, response_type, success_body
 from assay.web.base import Site
 from assay.web.body import Intake
 from assay.web.problems import problem_of
@@ -29,14 +30,17 @@ class Receiver:
         limiter = self._limiter = self._limiter or anyio.CapacityLimiter(self._threads)
         try:
             async with self._intake.read(request) as body:
-                decoded = await anyio.to_thread.run_sync(
+                received = await anyio.to_thread.run_sync(
                     self._site.app.receive, body, content_type, encoding, limiter=limiter
                 )
         except ClientDisconnect:
             return Response(status_code=499)  # nobody reads it
         except Exception as error:  # a sender must always learn whether to send again
             return self._refusal(error, content_type)
-        return Response(success_body(decoded, content_type), media_type=response_type(content_type))
+        answer = success_body(
+            Decoded(pa.table({}), received.accepted, received.rejected, received.reasons), content_type
+        )
+        return Response(answer, media_type=response_type(content_type))
 
     def _refusal(self, error: Exception, content_type: str) -> Response:
         problem = problem_of(error, self._site.rng)

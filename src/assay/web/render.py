@@ -73,6 +73,7 @@ def _environment() -> jinja2.Environment:
         money=numbers.money,
         percent=numbers.percent,
         points=numbers.points,
+        prose=text.prose,
         script_json=script_json,
         split=text.split,
         verbatim=_verbatim,

@@ -37,6 +37,7 @@ def create_web(
     allowed_hosts: Collection[str] = (),
     warm: bool = True,
     rng: random.Random | None = None,
+    charts: Charts | None = None,
     most_request_bytes: int = 64 * MEBIBYTE,
     most_waiting_bytes: int = 256 * MEBIBYTE,
 ) -> Starlette:
@@ -44,7 +45,12 @@ def create_web(
 
     Host names beside this machine's own must be in `allowed_hosts`. `warm` loads the chart
     libraries in the background at start-up, so that the first page need not wait for them."""
-    site = Site(app=app, render=Renderer(app.project), charts=Charts(), rng=rng or random.Random())  # noqa: S311
+    site = Site(
+        app=app,
+        render=Renderer(app.project),
+        charts=charts or Charts(),
+        rng=rng or random.Random(),
+    )
     traces = Intake(most=most_request_bytes, most_waiting=most_waiting_bytes)
     payloads = Intake(most=512 * MEBIBYTE, most_waiting=1024 * MEBIBYTE)
 

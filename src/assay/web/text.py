@@ -1,7 +1,7 @@
 """Text that users and models wrote, made safe and visible, before a page shows it.
 
 Escaping keeps it from running; this keeps it from lying: characters that reorder or hide text are
-shown as marks, control characters as symbols, and very long texts are cut."""
+shown as marks, and very long texts are cut."""
 
 from __future__ import annotations
 
@@ -41,10 +41,8 @@ def mark_of(character: str) -> str:
     code = ord(character)
     if character in MARKS:
         return f"⟦{MARKS[character]}⟧"
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
+    if code < 0xA0:
+        return f"⟦{code:02X}⟧"
     if 0xE0020 <= code <= 0xE007E:  # tag characters: ASCII that is invisible to people, not to models
         return f"⟦tag {chr(code - 0xE0000)}⟧"
     return "\N{REPLACEMENT CHARACTER}"
@@ -69,6 +67,12 @@ def visible(text: str) -> Markup:
         start = match.end()
     parts.append(str(escape(text[start:])))
     return Markup(f"<bdi>{''.join(parts)}</bdi>")  # noqa: S704  each part is escaped above
+
+
+def prose(text: str) -> Markup:
+    """A sentence of ours, which may quote others: escaped, with `code` between backquotes."""
+    escaped = str(escape(plain(text)))
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704  escaped above
 
 
 def split(text: str, head: int = 3_000, most: int = 100_000) -> Split:

@@ -56,12 +56,13 @@ def trend_spec(rows: Sequence[TrendRow], width: int) -> dict[str, Any]:
 
     wide = width > 500
     known = [row for row in rows if row["value"] is not None]
-    with_raw = any(row["raw"] is not None for row in known)
     every = max(1, -(-len(rows) // (14 if wide else 5)))
     x = alt.X(
         "at:T",
-        scale=alt.Scale(type="utc", domain=[rows[0]["at"], rows[-1]["at"]], padding=14),
-        axis=alt.Axis(format="%-d %b", title=None, values=[row["at"] for row in rows[::every]]),
+        scale=alt.Scale(type="utc", padding=14),
+        axis=alt.Axis(
+            format="%-d %b", title=None, values=[_date_time(alt, row["at"]) for row in rows[::every]]
+        ),
     )
     scale, axis = (
         alt.Scale(domain=_domain(known), nice=False),
@@ -69,34 +70,37 @@ def trend_spec(rows: Sequence[TrendRow], width: int) -> dict[str, Any]:
     )
     detail = alt.Detail("run:N")
     base = alt.Chart(alt.InlineData(values=known))
+    every_day = alt.Chart(alt.InlineData(values=list(rows)))
 
     def y(field: str) -> alt.Y:
         return alt.Y(f"{field}:Q", scale=scale, axis=axis)
 
+    band = {"x": x, "y": y("low"), "y2": "high:Q"}
     layers: list[alt.Chart] = [
-        base.mark_area(color="var(--chart-band)", opacity=1).encode(
-            x=x, y=y("low"), y2="high:Q", detail=detail
-        ),
-        base.transform_filter("datum.alone")
-        .mark_rule(color="var(--chart-band)", strokeWidth=8, opacity=1)
-        .encode(x=x, y=y("low"), y2="high:Q"),
+        base.mark_area(color="var(--chart-band)", opacity=1).encode(detail=detail, **band)
     ]
-    if with_raw:
-        layers.append(
-            base.transform_filter("isValid(datum.raw)")
-            .mark_line(color="var(--chart-raw)", strokeDash=[4, 3], strokeWidth=1.5)
-            .encode(x=x, y=y("raw"), detail=detail)
-        )
+    if alone := [row for row in known if row["alone"]]:
+        days = alt.Chart(alt.InlineData(values=alone))
+        layers.append(days.mark_rule(color="var(--chart-band)", strokeWidth=8, opacity=1).encode(**band))
+    if with_raw := [row for row in known if row["raw"] is not None]:
+        judge = alt.Chart(alt.InlineData(values=with_raw))
+        judge = judge.mark_line(color="var(--chart-raw)", strokeDash=[4, 3], strokeWidth=1.5)
+        layers.append(judge.encode(x=x, y=y("raw"), detail=detail))
     layers += [
         base.mark_line(color="var(--chart-line)", strokeWidth=2).encode(x=x, y=y("value"), detail=detail),
         base.mark_circle(color="var(--chart-line)", size=30, opacity=1).encode(x=x, y=y("value")),
-        base.mark_rule(color="var(--chart-line)", opacity=0, strokeWidth=width / max(len(rows), 2) * 0.9)
-        .encode(x=x, y=alt.value(0), y2=alt.value("height"), tooltip=_tooltip(alt, with_raw)),
+        every_day.mark_rule(color="var(--chart-line)", opacity=0, strokeWidth=width / max(len(rows), 2) * 0.9)
+        .encode(x=x, y=alt.value(0), y2=alt.value("height"), tooltip=_tooltip(alt, rows)),
     ]  # fmt: skip
     chart = alt.layer(*layers, width=width, height=260 if wide else 220)
     chart = chart.properties(autosize=alt.AutoSizeParams(type="fit", contains="padding"), padding=2)
     spec: dict[str, Any] = chart.configure(**_theme()).to_dict()
     return spec
+
+
+def _date_time(alt: Any, at: int) -> Any:
+    day = datetime.fromtimestamp(at / 1000, tz=UTC)
+    return alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True)
 
 
 def _row(entry: DayEstimate, run: int) -> TrendRow:
@@ -116,7 +120,7 @@ def _row(entry: DayEstimate, run: int) -> TrendRow:
         judged=count(estimate.n_judged),
         labelled=count(estimate.n_labelled),
         version=estimate.metric_version or NO_VALUE,
-        reason=estimate.reason,
+        reason=estimate.reason or NO_VALUE,
         run=run,
         alone=False,
     )
@@ -134,10 +138,11 @@ def _domain(known: Sequence[TrendRow]) -> list[float]:
     return [round(low, 4), round(high, 4)]
 
 
-def _tooltip(alt: Any, with_raw: bool) -> list[Any]:
+def _tooltip(alt: Any, rows: Sequence[TrendRow]) -> list[Any]:
     fields = [("day", "Day"), ("estimate", "Estimate"), ("interval", "Interval")]
-    fields += [("judge", "Judge alone")] if with_raw else []
+    fields += [("judge", "Judge alone")] if any(row["raw"] is not None for row in rows) else []
     fields += [("seen", "Seen"), ("judged", "Judged"), ("labelled", "Labelled"), ("version", "Version")]
+    fields += [("reason", "Note")] if any(row["reason"] != NO_VALUE for row in rows) else []
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in fields]
 
 

@@ -1,0 +1,121 @@
+"""The API gives what the pages show, and operations answer line by line."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+from tests.web.fake import HOSTILE_ID, REPORT, TOKEN, FakePages
+
+from assay.errors import FileError, ProviderError, StoreUnreachable
+from assay.records import MetricReport, Progress, Report
+from assay.records.page import ConversationPage, LogPage
+from assay.web.serve import serve_in_thread
+from assay.web.site import create_web
+
+HEADERS = {"X-Assay-Token": TOKEN}
+
+
+def lines(client: TestClient, path: str, payload: object = None) -> list[dict[str, Any]]:
+    response = client.post(path, json=payload, headers=HEADERS)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+def test_records_survive_the_way_through_json(client: TestClient) -> None:
+    assert msgspec.json.decode(client.get("/api/report").content, type=Report) == REPORT
+    answer = client.get("/api/estimate/resolved").content
+    assert msgspec.json.decode(answer, type=MetricReport) == REPORT.metrics[0]
+    page = msgspec.json.decode(client.get("/api/logs?q=turns > 1&limit=2").content, type=LogPage)
+    assert page.total == 12_430
+    address = "/api/conversations/" + quote(HOSTILE_ID, safe="")
+    conversation = msgspec.json.decode(client.get(address).content, type=ConversationPage)
+    assert conversation.turns[1].turn.output == "The policy says so. " * 52_429
+    assert len(client.get("/api/accounting/resolved").json()) == 2
+
+
+def test_errors_are_json_with_their_place(client: TestClient, pages: FakePages) -> None:
+    reply = client.get("/api/logs", params={"q": "sginal.x"})
+    assert reply.status_code == 400
+    assert reply.json()["error"] == {
+        "type": "FilterError",
+        "message": "`sginal.refusal` is no field; did you mean `signal.refusal`?",
+        "exit_code": 2,
+        "position": 0,
+    }
+    assert client.get("/api/estimate/nope").status_code == 404
+    assert client.get("/api/conversations/nope").json()["error"]["type"] == "UnknownName"
+    assert client.get("/api/nowhere").json()["error"]["message"] == "Not Found"
+    pages.error = StoreUnreachable("no answer")
+    reply = client.get("/api/report")
+    assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+
+
+def test_an_operation_reports_progress_and_then_its_result(client: TestClient) -> None:
+    assert lines(client, "/api/run/sample", {"policy": "main"}) == [
+        {"progress": ["reading", 1, 2]},
+        {"progress": ["reading", 2, 2]},
+        {"result": {"decided": 7, "payload": {"policy": "main"}}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (FileError("no such column", row=3, column="text"), {"exit_code": 2, "row": 3, "column": "text"}),
+        (ProviderError("429", retryable=True), {"exit_code": 4, "retryable": True}),
+    ],
+)
+def test_an_error_on_the_way_is_the_last_line(
+    client: TestClient, pages: FakePages, error: Exception, fields: dict[str, Any]
+) -> None:
+    pages.error = error
+    last = lines(client, "/api/run/sample", {})[-1]
+    assert last == {"error": {"type": type(error).__name__, "message": str(error), **fields}}
+
+
+def test_an_unknown_operation_is_an_error_line(client: TestClient) -> None:
+    assert lines(client, "/api/run/nope", {})[-1]["error"]["type"] == "UnknownName"
+
+
+@pytest.mark.parametrize("token", [b"", b"wrong", "ünï".encode("latin-1")])
+def test_without_the_token_nothing_runs(client: TestClient, token: bytes) -> None:
+    reply = client.post("/api/run/sample", json={}, headers=[(b"X-Assay-Token", token)])
+    assert reply.status_code == 403
+    assert TOKEN not in reply.text
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_object_is_refused(client: TestClient, body: bytes) -> None:
+    reply = client.post("/api/run/sample", content=body, headers=HEADERS)
+    assert reply.status_code == 400
+    assert "not a JSON object" in reply.json()["error"]["message"]
+
+
+def test_an_operation_stops_when_its_caller_goes_away() -> None:
+    stopped = threading.Event()
+
+    class Endless(FakePages):
+        def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
+            try:
+                for done in range(100_000):
+                    progress("working", done, None)
+            finally:
+                stopped.set()
+
+    serving = serve_in_thread(create_web(Endless(), warm=False))
+    try:
+        url = f"{serving.address}/api/run/evaluate"
+        with httpx.Client() as caller, caller.stream("POST", url, json={}, headers=HEADERS) as response:
+            assert '"progress"' in next(response.iter_lines())
+        assert stopped.wait(10)
+    finally:
+        serving.stop()

@@ -1,0 +1,77 @@
+"""Numbers as a reader wants them, and addresses that lead back to what they name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.web.fake import WINDOW, estimate
+
+from assay.records import Window
+from assay.web import numbers
+from assay.web.bars import FULL, axis_of, range_bar
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        (None, "–"),
+        (0.0, "0%"),
+        (0.00001, "<0.1%"),
+        (0.0005, "0.1%"),
+        (0.914, "91.4%"),
+        (0.9996, ">99.9%"),
+        (1.0, "100%"),
+    ],
+)
+def test_percent_never_rounds_to_certainty(rate: float | None, shown: str) -> None:
+    assert numbers.percent(rate) == shown
+
+
+def test_interval_takes_the_digits_it_needs() -> None:
+    assert numbers.interval(estimate(0.5, 0.1)) == "40.0 – 60.0%"
+    assert numbers.interval(estimate(0.5, 0.001)) == "49.90 – 50.10%"
+    assert numbers.interval(estimate(None)) == "–"
+
+
+def test_money_and_durations() -> None:
+    assert [numbers.money(usd) for usd in (0, 0.00001, 0.0041, 0.5, 1234.5)] == [
+        "$0",
+        "<$0.0001",
+        "$0.0041",
+        "$0.500",
+        "$1,234.50",
+    ]
+    assert [numbers.duration(ms) for ms in (840, 3_200, 125_000, 7_500_000)] == [
+        "840 ms",
+        "3.2 s",
+        "2 min 5 s",
+        "2 h 5 min",
+    ]
+    assert numbers.points(-0.057) == "−5.7 points"
+
+
+def test_spans_of_days() -> None:
+    assert numbers.span(WINDOW) == "7 – 20 Nov 2025"
+    day = Window.of_day(WINDOW.start.date())
+    assert numbers.span(day) == "7 Nov 2025"
+    assert numbers.span(Window(start=day.start, end=day.start)) == "7 Nov 2025"
+    across = Window(start=datetime(2024, 12, 30, tzinfo=UTC), end=datetime(2025, 1, 3, tzinfo=UTC))
+    assert numbers.span(across) == "30 Dec 2024 – 2 Jan 2025"
+    assert numbers.span(replace(WINDOW, start=WINDOW.start - timedelta(days=10))) == "28 Oct – 20 Nov 2025"
+
+
+def test_axis_holds_every_interval() -> None:
+    axis = axis_of([estimate(0.874, 0.024, raw=0.931), None, estimate(None)])
+    assert (axis.low, axis.high) == (0.85, 0.9)
+    assert axis_of([]) == FULL
+    assert axis_of([estimate(0.0, 0.01)]).low == 0.0
+    assert axis_of([estimate(1.0, 0.0)]).high == 1.0
+
+
+def test_range_bar_says_in_words_what_it_draws() -> None:
+    bar = str(range_bar(estimate(0.874, 0.024), mark=0.931, mark_name='the "judge" says'))
+    assert 'aria-label="87.4%, 95% interval 85.0 – 89.8%, the &#34;judge&#34; says 93.1%"' in bar
+    assert "style=" not in bar
+    assert "interval" not in range_bar(estimate(None)).split("<title>")[1].split("</title>")[1]
