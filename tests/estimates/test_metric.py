@@ -151,6 +151,18 @@ def test_labels_still_missing_are_no_census() -> None:
     assert found.high - found.low > 0.05
 
 
+def test_logs_that_the_policy_has_not_decided_yet_are_no_census() -> None:
+    rng = np.random.default_rng(11)
+    rows = ledger([row(i, value=float(rng.random() < 0.8)) for i in range(200)])
+    decided = estimate_metric(rows, 200, CODE, decided=200)
+    waiting = estimate_metric(rows, 400, CODE, decided=200)
+    assert decided.low == decided.high
+    assert waiting.value == decided.value
+    assert waiting.low is not None
+    assert waiting.high is not None
+    assert 0.05 < waiting.high - waiting.low < 0.12
+
+
 def test_logs_that_the_metric_skips_are_outside_its_population() -> None:
     rows = [row(i, value=1.0) for i in range(50)]
     rows += [row(100 + i, fate="skipped", value=None) for i in range(50)]

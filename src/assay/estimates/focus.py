@@ -40,6 +40,7 @@ def find_focus(
     signal_counts: Mapping[str, int],
     slice_counts: Mapping[str, Sequence[tuple[str, int]]],
     meanings: Mapping[str, str] | None = None,
+    decided: int | None = None,
     level: float = 0.95,
 ) -> tuple[FocusRow, ...]:
     """A row for each signal and slice value: its failure rate, that of the rest, what it explains.
@@ -50,7 +51,8 @@ def find_focus(
     counts are over all logs. `distinct`: inside is higher than outside, by one-sided tests over all
     rows at a false discovery rate of 10 %. Sorted by the failures that the group has beyond its share.
     """
-    groups, sums, everything = _sums(ledger_rows, seen, info, signal_counts, slice_counts, meanings or {})
+    rows = _summands(ledger_rows, seen, decided, info)
+    groups, sums, everything = _sums(rows, seen, signal_counts, slice_counts, meanings or {})
     if not groups:
         return ()
     compared = compare_groups(sums, everything, level=level)
@@ -61,11 +63,11 @@ def find_focus(
     found = benjamini_hochberg(
         pa.array(p_values, pa.float64()).to_numpy(zero_copy_only=False), rate=FALSE_DISCOVERY_RATE
     )
-    rows = [
+    made = [
         _row(group, _Place(compared, sums, index), bool(found.rejected[index]), seen, info, level)
         for index, group in enumerate(groups)
     ]
-    return tuple(sorted(rows, key=_order))
+    return tuple(sorted(made, key=_order))
 
 
 class _Place(NamedTuple):
@@ -143,15 +145,13 @@ def failing_condition(info: MetricInfo) -> str:
 
 
 def _sums(
-    ledger_rows: pa.Table,
+    rows: pa.Table,
     seen: int,
-    info: MetricInfo,
     signal_counts: Mapping[str, int],
     slice_counts: Mapping[str, Sequence[tuple[str, int]]],
     meanings: Mapping[str, str],
 ) -> tuple[list[_Group], Sums, Sums]:
     """The groups to look at, their sums in the same order, and the sums over all rows."""
-    rows = _summands(ledger_rows, seen, info)
     names = [name for name in rows.column_names if name.startswith("sum.")]
     groups: list[_Group] = []
     found: list[pa.Table] = []
@@ -179,9 +179,9 @@ def _slice(field: str, value: str, logs: int) -> _Group:
     return _Group("slice", f"{field} = {shown}", f"{field} = {quote(value)}", meaning, logs)
 
 
-def _summands(ledger_rows: pa.Table, seen: int, info: MetricInfo) -> pa.Table:
+def _summands(ledger_rows: pa.Table, seen: int, decided: int | None, info: MetricInfo) -> pa.Table:
     """The rows with a verdict, and beside their columns the summands of `Sums`."""
-    drawn, kept = read_drawn(ledger_rows, seen), applicable(ledger_rows)
+    drawn, kept = read_drawn(ledger_rows, seen, decided), applicable(ledger_rows)
     if info.kind == "human":
         verdict = pa.array(drawn.label, from_pandas=True)
         probability = pa.array(drawn.p1 * drawn.p2_labelled)

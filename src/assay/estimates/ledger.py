@@ -45,8 +45,11 @@ def applicable(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.not_equal(fate, pa.scalar("skipped")))
 
 
-def read_drawn(rows: pa.Table, seen: int) -> Drawn:
-    """The arrays of a ledger over `seen` logs. Labels outside the label sample are left out."""
+def read_drawn(rows: pa.Table, seen: int, decided: int | None = None) -> Drawn:
+    """The arrays of a ledger over `seen` logs. Labels outside the label sample are left out.
+
+    Where the policy has `decided` fewer than all, the others are taken to be like them.
+    """
     kept = applicable(rows)
     everything, applies = _weight(rows), _weight(kept)
     p1, value, label = (kept[name].cast(pa.float64()).combine_chunks() for name in ("p1", "value", "label"))
@@ -54,12 +57,14 @@ def read_drawn(rows: pa.Table, seen: int) -> Drawn:
     asked, scored = p2.is_valid(), value.is_valid()
     labelled = pc.and_(asked, label.is_valid())
     codes = _codes(kept["stratum"])
+    reached = 1.0 if decided is None or not seen else min(max(decided, kept.num_rows) / seen, 1.0)
+    first = _floats(p1) * reached
     return Drawn(
         value=_floats(value),
         label=_floats(pc.if_else(labelled, label, pa.scalar(None, pa.float64()))),
-        p1=_floats(p1),
+        p1=first,
         p2_labelled=answered_probability(_floats(p2), codes, _flags(asked), _flags(labelled)),
-        p1_scored=answered_probability(_floats(p1), codes, _flags(p1.is_valid()), _flags(scored)),
+        p1_scored=answered_probability(first, codes, _flags(p1.is_valid()), _flags(scored)),
         scored=_flags(scored),
         stratum=codes,
         population=max(seen * applies / everything if everything else 0.0, float(kept.num_rows)),

@@ -38,6 +38,7 @@ def estimate_metric(
     seen: int,
     info: MetricInfo,
     *,
+    decided: int | None = None,
     level: float = 0.95,
     target_width: float | None = None,
 ) -> Estimate:
@@ -45,11 +46,11 @@ def estimate_metric(
 
     A judge's or a human metric needs labels of the label sample; a code metric's value is the truth. Where a
     judge's score is missing (failed, pending), its log still counts: as a post-stratum of its own, or in the
-    regression at the mean of the others. Logs that the metric skipped are outside the population. With
-    `target_width` (high minus low: 0.04 is two points to each side), `labels_needed` also says how many
-    labels are missing to reach it.
+    regression at the mean of the others. Logs that the metric skipped are outside the population. Where the
+    policy has `decided` fewer than `seen`, the rest is taken to be like them. With `target_width` (high minus
+    low), `labels_needed` also says how many labels are missing to reach it.
     """
-    drawn = read_drawn(ledger_rows, seen)
+    drawn = read_drawn(ledger_rows, seen, decided)
     empty = Estimate(
         metric=info.name,
         value=None,

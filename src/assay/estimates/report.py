@@ -35,14 +35,19 @@ def metric_report(
     population: Population,
     accounting: Accounting,
     cost_usd: float,
+    decided_by_day: Mapping[date, int] | None = None,
     level: float = 0.95,
 ) -> MetricReport:
-    """One metric over the window. The ledger carries `signals` and the columns of `population.slices`."""
+    """One metric over the window. The ledger carries `signals` and the columns of `population.slices`.
+
+    `seen_by_day` counts the logs that the metric's policy covers, `decided_by_day` those that it has decided.
+    """
     seen = sum(seen_by_day.values())
-    trend = estimate_days(ledger_rows, seen_by_day, info, level=level)
+    decided = seen if decided_by_day is None else sum(decided_by_day.values())
+    trend = estimate_days(ledger_rows, seen_by_day, info, decided_by_day=decided_by_day, level=level)
     return MetricReport(
         info=info,
-        overall=estimate_metric(ledger_rows, seen, info, level=level),
+        overall=estimate_metric(ledger_rows, seen, info, decided=decided, level=level),
         latest=trend[-1] if trend else None,
         trend=trend,
         focus=find_focus(
@@ -52,6 +57,7 @@ def metric_report(
             signal_counts=population.signals,
             slice_counts=population.slices,
             meanings=population.meanings,
+            decided=decided,
             level=level,
         ),
         accounting=accounting,

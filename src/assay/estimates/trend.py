@@ -13,7 +13,12 @@ from assay.records import DayEstimate, MetricInfo
 
 
 def estimate_days(
-    ledger_rows: pa.Table, seen_by_day: Mapping[date, int], info: MetricInfo, *, level: float = 0.95
+    ledger_rows: pa.Table,
+    seen_by_day: Mapping[date, int],
+    info: MetricInfo,
+    *,
+    decided_by_day: Mapping[date, int] | None = None,
+    level: float = 0.95,
 ) -> tuple[DayEstimate, ...]:
     """An estimate for each UTC day that has logs, oldest first.
 
@@ -27,8 +32,14 @@ def estimate_days(
         parts[entry["values"].as_py()] = ordered.slice(start, size)
         start += size
     nothing = ordered.slice(0, 0)
+    decided = seen_by_day if decided_by_day is None else decided_by_day
     return tuple(
-        DayEstimate(day=day, estimate=estimate_metric(parts.get(day, nothing), seen, info, level=level))
+        DayEstimate(
+            day=day,
+            estimate=estimate_metric(
+                parts.get(day, nothing), seen, info, decided=decided.get(day, 0), level=level
+            ),
+        )
         for day, seen in sorted(seen_by_day.items())
         if seen > 0
     )
