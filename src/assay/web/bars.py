@@ -15,6 +15,8 @@ from assay.records import Estimate
 from assay.web.numbers import interval, percent
 
 WIDTH = 100.0
+MARGIN = 0.2
+"""Of a step of the axis, so that no interval seems to be cut off by its end."""
 
 
 class Axis(NamedTuple):
@@ -40,12 +42,10 @@ def axis_of(estimates: Iterable[Estimate | None]) -> Axis:
     if not ends:
         return FULL
     step = 0.05 if max(ends) - min(ends) < 0.3 else 0.1
-    high = min(1.0, math.ceil(max(ends) / step - 1e-9) * step)
-    low = max(0.0, math.floor(min(ends) / step + 1e-9) * step)
+    high = min(1.0, math.ceil(max(ends) / step + MARGIN) * step)
+    low = max(0.0, math.floor(min(ends) / step - MARGIN) * step)
     if low < 0.3:
         low = 0.0
-    if high - low < step / 2:
-        low, high = (low, low + step) if low + step <= 1 else (1 - step, 1.0)
     return Axis(round(low, 4), round(high, 4))
 
 
