@@ -398,7 +398,7 @@ def test_text_is_repaired_not_refused(tmp_path: Path) -> None:
         ),
         ([{"id": "1", "input": "x", "ts": "soon"}], {}, 1, "row 1 column `ts`: 'soon' is no time"),
         ([{"id": "1", "input": "x", "ts": -5}], {}, 1, "'-5' is no time"),
-        ([], {}, None, "no column `id`"),
+        ([], {}, None, "has no rows"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_written(

@@ -7,11 +7,14 @@ import json
 import resource
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -387,6 +390,21 @@ def test_one_unreadable_span_is_rejected_alone() -> None:
     decoded = decode(body[:where] + b"\x2c" + body[where + 1 :])
     assert (decoded.accepted, decoded.rejected) == (2, 1)
     assert decoded.reasons == ("a span is no valid protobuf",)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    place=st.integers(0, 10_000),
+    junk=st.binary(min_size=1, max_size=12),
+    content_type=st.sampled_from([PROTOBUF, JSON]),
+)
+def test_a_damaged_body_is_read_or_refused_and_never_more(place: int, junk: bytes, content_type: str) -> None:
+    whole = request(3).SerializeToString() if content_type == PROTOBUF else _json_request([_json_span(1)])
+    cut = place % len(whole)
+    body = whole[:cut] + junk + whole[cut + len(junk) :]
+    with suppress(PayloadError):
+        decoded = decode(body, content_type)
+        assert decoded.spans.num_rows == decoded.accepted <= 3
 
 
 def test_answers_come_in_the_content_type_of_the_request() -> None:

@@ -96,6 +96,8 @@ def require_column(file: RowFile, column: str, option: str) -> None:
 
 def check_options(file: RowFile, options: ImportOptions) -> dict[str, str]:
     """The columns to read by assay's names. Raises FileError where options and file don't agree."""
+    if not file.columns:
+        raise FileError(f"{file.path} has no rows")
     found = resolve_columns(file, options.columns)
     marks = [("--label", mark) for mark in options.labels] + [("--score", mark) for mark in options.scores]
     for option, mark in marks:
