@@ -43,6 +43,10 @@ BIDI = "pay \u202eevil\u202c now \u2066x\u2069"
 CONTROL = "bell\x07 null\x00 escape\x1b[31m tag\U000e0041"
 HOSTILE_ID = "../a/b?c#d<script>\"'"
 TOKEN = "correct-token"
+BY_VERDICT = "labels by the judge's verdict (post-stratified, MOVER-Jeffreys interval)"
+JUDGE = "judge alone (inverse probability, Wilson-t interval)"
+CHECK = "code check (inverse probability, Wilson-t interval)"
+NO_METHOD = "none"
 
 
 def estimate(
@@ -58,12 +62,13 @@ def estimate(
     version: str = "3f9a1c",
     reason: str = "",
     labels_needed: int = 0,
+    method: str = BY_VERDICT,
 ) -> Estimate:
     """An estimate with a symmetric interval, or without a value."""
     uncorrected = None
     if raw is not None:
         uncorrected = replace(
-            estimate(raw, 0.008, metric=metric, seen=seen, judged=judged, labelled=0), method="weighted mean"
+            estimate(raw, 0.008, metric=metric, seen=seen, judged=judged, labelled=0), method=JUDGE
         )
     return Estimate(
         metric=metric,
@@ -71,7 +76,7 @@ def estimate(
         low=None if value is None else max(0.0, value - half),
         high=None if value is None else min(1.0, value + half),
         level=0.95,
-        method="PPI++, stratified",
+        method=NO_METHOD if value is None else method,
         n_seen=seen,
         n_judged=judged,
         n_labelled=labelled,
@@ -179,7 +184,14 @@ def metric_reports() -> tuple[MetricReport, ...]:
     check = MetricReport(
         info=replace(INFO, name="valid_json", kind="code", unit="interaction", simulated=False, target=""),
         overall=estimate(
-            0.9991, 0.0005, metric="valid_json", seen=30_200, judged=30_200, labelled=0, simulated=False
+            0.9991,
+            0.0005,
+            metric="valid_json",
+            seen=30_200,
+            judged=30_200,
+            labelled=0,
+            simulated=False,
+            method=CHECK,
         ),
         latest=None,
         trend=(),

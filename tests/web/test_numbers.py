@@ -12,27 +12,40 @@ from assay.records import Window
 from assay.web import numbers
 from assay.web.bars import FULL, axis_of, range_bar
 
+NBSP = "\N{NO-BREAK SPACE}"
+
 
 @pytest.mark.parametrize(
     ("rate", "shown"),
     [
         (None, "–"),
-        (0.0, "0%"),
-        (0.00001, "<0.1%"),
-        (0.0005, "0.1%"),
-        (0.914, "91.4%"),
-        (0.9996, ">99.9%"),
-        (1.0, "100%"),
+        (0.0, "0.0 %"),
+        (0.00001, "< 0.1 %"),
+        (0.00051, "0.1 %"),
+        (0.914, "91.4 %"),
+        (0.9996, "> 99.9 %"),
+        (1.0, "100.0 %"),
     ],
 )
 def test_percent_never_rounds_to_certainty(rate: float | None, shown: str) -> None:
-    assert numbers.percent(rate) == shown
+    assert numbers.percent(rate) == shown.replace(" ", NBSP)
 
 
-def test_interval_takes_the_digits_it_needs() -> None:
-    assert numbers.interval(estimate(0.5, 0.1)) == "40.0 – 60.0%"
-    assert numbers.interval(estimate(0.5, 0.001)) == "49.90 – 50.10%"
-    assert numbers.interval(estimate(None)) == "–"
+def test_estimates_show_the_digits_that_they_support() -> None:
+    wide, narrow = estimate(0.874, 0.1), estimate(0.874, 0.001)
+    assert (numbers.value(wide), numbers.interval(wide)) == (f"87{NBSP}%", f"77{NBSP}to{NBSP}98{NBSP}%")
+    assert (numbers.value(narrow), numbers.interval(narrow)) == (
+        f"87.40{NBSP}%",
+        f"87.30{NBSP}to{NBSP}87.50{NBSP}%",
+    )
+    assert (numbers.value(estimate(None)), numbers.interval(estimate(None))) == ("–", "–")
+    assert numbers.level(wide) == f"95{NBSP}%"
+
+
+def test_the_correction_has_a_sign_and_a_unit() -> None:
+    assert numbers.correction(estimate(0.874, 0.024, raw=0.931)) == f"−5.7{NBSP}points"
+    assert numbers.correction(estimate(0.95, 0.1, raw=0.931)) == f"+2{NBSP}points"
+    assert numbers.correction(estimate(0.9)) == ""
 
 
 def test_money_and_durations() -> None:
@@ -49,7 +62,6 @@ def test_money_and_durations() -> None:
         "2 min 5 s",
         "2 h 5 min",
     ]
-    assert numbers.points(-0.057) == "−5.7 points"
 
 
 def test_spans_of_days() -> None:
@@ -71,7 +83,7 @@ def test_axis_holds_every_interval() -> None:
 
 
 def test_range_bar_says_in_words_what_it_draws() -> None:
-    bar = str(range_bar(estimate(0.874, 0.024), mark=0.931, mark_name='the "judge" says'))
-    assert 'aria-label="87.4%, 95% interval 85.0 – 89.8%, the &#34;judge&#34; says 93.1%"' in bar
+    bar = str(range_bar(estimate(0.874, 0.024), mark=0.931, mark_name='the "judge" says')).replace(NBSP, " ")
+    assert 'aria-label="87.4 %, 95 % interval 85.0 to 89.8 %, the &#34;judge&#34; says 93.1 %"' in bar
     assert "style=" not in bar
     assert "interval" not in range_bar(estimate(None)).split("<title>")[1].split("</title>")[1]

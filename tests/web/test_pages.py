@@ -45,7 +45,7 @@ class Reader(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += data.replace("\N{NO-BREAK SPACE}", " ")
 
     def links(self) -> list[str]:
         return [attrs["href"] or "" for tag, attrs in self.elements if tag == "a"]
@@ -85,9 +85,9 @@ def test_every_page_carries_the_policy(client: TestClient, address: str) -> None
 def test_overview_answers_both_questions(client: TestClient) -> None:
     page = read(client, "/")
     assert "How are we doing overall?" in page.text
-    assert "87.4%" in page.text
-    assert "85.0 – 89.8%" in page.text
-    assert "93.1% by −5.7 points" in page.text
+    assert "87.4 %" in page.text
+    assert "95 % interval 85.0 to 89.8 %" in page.text
+    assert "93.1 % by −5.7 points" in page.text
     assert "simulated judge" in page.text
     assert "Where should we focus?" in page.text
     assert "stands out" in page.text
@@ -111,7 +111,7 @@ def test_no_value_is_a_reason_and_never_a_zero(client: TestClient) -> None:
     assert "No estimate yet" in page.text
     assert "6 human labels are too few" in page.text
     assert "44 more labels would give one" in page.text
-    assert not re.search(r"\b0(\.0)?%", page.text.split("Where should we focus?")[0])
+    assert not re.search(r"\b0(\.0)? %", page.text.split("Where should we focus?")[0])
 
 
 def test_simulated_is_said_only_where_it_is_so(client: TestClient, pages: FakePages) -> None:
@@ -209,7 +209,7 @@ def test_conversation_shows_transcript_scores_and_why(client: TestClient) -> Non
         "The user asked twice.",
         "by ana",
         "Drawn for the judge",
-        "probability 25.00%",
+        "probability 25.00 %",
         "the judge's reply was no JSON",
         "⟦RLO⟧evil⟦PDF⟧",
         "bell⟦07⟧",
@@ -249,11 +249,11 @@ def test_explanation_has_the_numbers_and_the_formula(client: TestClient) -> None
         "12,430 conversations were seen",
         "1,204 were drawn",
         "180 of these",
-        "PPI++, stratified",
+        "labels by the judge's verdict",
         "412",
     ):
         assert said in page.text, said
-    assert "The judge's rate is corrected by what people say." in page.text
+    assert "What people say is counted verdict by verdict." in page.text
     assert "No number is given." in read(client, "/explain/tone").text
     assert "The scores are weighted and averaged." in read(client, "/explain/valid_json").text
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from assay.records import Estimate
-from assay.web.numbers import interval, percent
+from assay.web.numbers import interval, level, percent, value
 
 WIDTH = 100.0
 MARGIN = 0.2
@@ -53,7 +53,7 @@ def range_bar(
     estimate: Estimate, axis: Axis = FULL, *, mark: float | None = None, mark_name: str = "", size: str = ""
 ) -> Markup:
     """The bar of one estimate. `mark` is a rate to compare with, drawn as a tick."""
-    label = f"{percent(estimate.value)}, {estimate.level:.0%} interval {interval(estimate)}"
+    label = f"{value(estimate)}, {level(estimate)} interval {interval(estimate)}"
     if mark is not None:
         label += f", {mark_name or 'compared with'} {percent(mark)}"
     kind = "svg" if estimate.value is not None else "svg unknown"

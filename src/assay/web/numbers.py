@@ -5,35 +5,39 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from urllib.parse import quote, urlencode
 
+from assay.estimates import wording
 from assay.records import Estimate, Unit, Window
 
 NO_VALUE = "–"
 
 
 def percent(rate: float | None, digits: int = 1) -> str:
-    """0.914 as `91.4%`. Only an exact 0 or 1 is written 0% or 100%."""
-    if rate is None:
-        return NO_VALUE
-    step = 10.0 ** -(digits + 2)
-    if 0 < rate < step / 2:
-        return f"<{step:.{digits}%}"
-    if 1 - step / 2 <= rate < 1:
-        return f">{1 - step:.{digits}%}"
-    return "0%" if rate == 0 else "100%" if rate == 1 else f"{rate:.{digits}%}"
+    """0.914 as `91.4 %`. What is not quite 0 or 1 is never rounded to it: `< 0.1 %`, `> 99.9 %`."""
+    return NO_VALUE if rate is None else _unbroken(wording.percent(rate, digits))
+
+
+def level(estimate: Estimate) -> str:
+    """`95 %`."""
+    return _unbroken(f"{100 * estimate.level:g} %")
+
+
+def value(estimate: Estimate) -> str:
+    """The value with the digits that its interval supports, or a dash."""
+    return NO_VALUE if estimate.value is None else _unbroken(wording.value_text(estimate))
 
 
 def interval(estimate: Estimate) -> str:
-    """`88.9 – 93.6%`, with a second digit where the ends lie close together; or a dash."""
-    if estimate.low is None or estimate.high is None:
-        return NO_VALUE
-    digits = 1 if estimate.high - estimate.low >= 0.004 else 2
-    low, high = percent(estimate.low, digits), percent(estimate.high, digits)
-    return f"{low.removesuffix('%')} – {high}"
+    """`88.9 to 93.6 %`, or a dash."""
+    text = wording.interval_text(estimate)
+    return _unbroken(f"{text} %") if text else NO_VALUE
 
 
-def points(difference: float) -> str:
-    """A difference of rates in percentage points, signed."""
-    return f"{difference * 100:+.1f}".replace("-", "−") + " points"
+def correction(estimate: Estimate) -> str:
+    """How far the labels moved the judge's own rate, `−5.7 points`; nothing where they can't have."""
+    if estimate.raw is None or estimate.raw.value is None or estimate.value is None:
+        return ""
+    difference = 100 * (estimate.value - estimate.raw.value)
+    return _unbroken(f"{difference:+.{wording.supported_digits(estimate)}f} points".replace("-", "−"))
 
 
 def count(number: float | None) -> str:
@@ -107,3 +111,8 @@ def address(path: str, **query: str | None) -> str:
     """A path with those query parameters that have a value; the same address means the same page."""
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def _unbroken(text: str) -> str:
+    """With spaces at which no line breaks."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from assay.errors import UnknownName
 from assay.records import MetricReport, Report, Window
 from assay.web.base import Site
+from assay.web.formula import formula_of
 from assay.web.period import period_of, window_of
 
 
@@ -48,6 +49,7 @@ def explain(site: Site, request: Request) -> Response:
         request,
         "explain.html",
         metric=metric,
+        formula=formula_of(metric.overall),
         period=period_of(shown, given=window is not None) if shown else None,
         chart=site.charts.trend(metric.trend),
     )

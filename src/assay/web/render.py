@@ -11,7 +11,6 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from assay.records import Estimate
 from assay.web import bars, numbers, text
 
 HERE = Path(__file__).parent
@@ -69,13 +68,14 @@ def _environment() -> jinja2.Environment:
         exact=numbers.exact,
         excerpt=text.excerpt,
         interval=numbers.interval,
+        level=numbers.level,
         moment=numbers.moment,
         money=numbers.money,
         percent=numbers.percent,
-        points=numbers.points,
         prose=text.prose,
         script_json=script_json,
         split=text.split,
+        value=numbers.value,
         verbatim=_verbatim,
         visible=text.visible,
     )
@@ -83,7 +83,7 @@ def _environment() -> jinja2.Environment:
         address=numbers.address,
         axis=bars.axis_of,
         conversation_path=numbers.conversation_path,
-        correction=_correction,
+        correction=numbers.correction,
         plural=numbers.plural,
         range_bar=bars.range_bar,
     )
@@ -100,13 +100,6 @@ def _finalize(value: object) -> object:
 def _verbatim(value: str) -> Markup:
     """Escaped but otherwise untouched, for form fields that are sent back as they are."""
     return escape(value)
-
-
-def _correction(estimate: Estimate) -> str:
-    """How far the humans moved the judge's own rate, or nothing where there is nothing to say."""
-    if estimate.raw is None or estimate.raw.value is None or estimate.value is None:
-        return ""
-    return numbers.points(estimate.value - estimate.raw.value)
 
 
 def _digest(path: Path) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 from typing import Any, TypedDict
 
 from assay.records import DayEstimate
-from assay.web.numbers import NO_VALUE, count, interval, percent
+from assay.web.numbers import NO_VALUE, count, interval, value
 
 FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 
@@ -105,17 +105,17 @@ def _date_time(alt: Any, at: int) -> Any:
 
 def _row(entry: DayEstimate, run: int) -> TrendRow:
     estimate = entry.estimate
-    raw = estimate.raw.value if estimate.raw is not None else None
+    raw = estimate.raw
     return TrendRow(
         at=int(datetime.combine(entry.day, time(), tzinfo=UTC).timestamp() * 1000),
         day=f"{entry.day:%a} {entry.day.day} {entry.day:%b %Y}",
         value=estimate.value,
         low=estimate.value if estimate.low is None else estimate.low,
         high=estimate.value if estimate.high is None else estimate.high,
-        raw=raw,
-        estimate=percent(estimate.value),
+        raw=None if raw is None else raw.value,
+        estimate=value(estimate),
         interval=interval(estimate),
-        judge=NO_VALUE if raw is None else percent(raw),
+        judge=NO_VALUE if raw is None else value(raw),
         seen=count(estimate.n_seen),
         judged=count(estimate.n_judged),
         labelled=count(estimate.n_labelled),
