@@ -1,0 +1,180 @@
+"""The SQL from interactions to rows of `signals`: facts, similarity, cost, and the signals raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from assay.query import Condition, fold_words
+from assay.records import Signal, Unit
+from assay.store.telemetry.condition import Where, compile_condition, folded_words
+
+STEM: Final = 6
+"""Words of two requests are the same if they share this many first letters."""
+
+COMPARED: Final = 50
+"""Earlier requests of the conversation that one is compared with."""
+
+COMPARED_CHARS: Final = 4_000
+"""How much of a request is compared: longer ones carry documents."""
+
+COUNTED: Final = (
+    "spans",
+    "llm_calls",
+    "tool_calls",
+    "tool_errors",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+)
+NAMED: Final = ("service", "environment", "version", "user_id", "model")
+SHARED_FACTS: Final = (*NAMED, *COUNTED, "latency_ms", "feedback", "input", "output", "attributes")
+"""Columns that `signals` takes from `interactions_final` as they are."""
+
+FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, cost_usd, similarity, " + ", ".join(
+    SHARED_FACTS
+)
+"""What conditions of signals ask for."""
+
+COLUMNS: Final = f"{FACTS}, signals, computed_at, is_deleted"
+"""The columns of `signals` in the order in which both selects below give them."""
+
+BUCKET: Final = "settling WHERE run = {run:String} AND bucket = {bucket:UInt32}"
+"""The traces, with their conversations, that one step of a run works on."""
+
+PRICED: Final = (
+    "arrayFirst(p -> startsWith(c.model, p) AND match(substring(c.model, length(p) + 1), "
+    "'^([-@:](20[0-9]{2}.*|[0-9]{4}|latest))?$'), {priced:Array(String)})"
+)
+"""The price of a call: its model's own, or that of the name without a date at its end."""
+
+
+def bind_prices(prices: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    """The values that a call's cost needs: US dollars per million tokens, (read, written), by model."""
+    names = sorted(prices, key=len, reverse=True)
+    return {
+        "priced": names,
+        "read_prices": [float(prices[name][0]) for name in names],
+        "write_prices": [float(prices[name][1]) for name in names],
+    }
+
+
+def bind_common(words: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The words that do not count when requests are compared, with the empty one."""
+    common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
+    return {"common": sorted({"", *common})}
+
+
+def raised(
+    signals: Sequence[tuple[Signal, Condition]], unit: Unit, words: Mapping[str, Sequence[str]]
+) -> Where:
+    """The names of the unit's signals that a row of facts raises, as an array."""
+    params: dict[str, Any] = {}
+    names = []
+    for number, (signal, condition) in enumerate(signals):
+        if signal.unit != unit:
+            continue
+        where = compile_condition(condition, words=words, prefix=f"s{number}_", source="facts")
+        params |= where.params | {f"n{number}": signal.name}
+        names.append(f"if({where.sql}, {{n{number}:String}}, '')")
+    if not names:
+        return Where("CAST([], 'Array(String)')", params)
+    return Where(f"arrayFilter(name -> name != '', [{', '.join(names)}])", params)
+
+
+def select_interactions(signals: str) -> str:
+    """Rows of `signals` for the bucket's interactions, of conversations that are idle for long enough."""
+    cost = (
+        "arraySum(c -> ifNull(c.cost_usd, (c.input_tokens * {read_prices:Array(Float64)}[place(c)] + "
+        "c.output_tokens * {write_prices:Array(Float64)}[place(c)]) / 1e6), calls)"
+    ).replace("place(c)", f"indexOf({{priced:Array(String)}}, {PRICED})")
+    traces = f"SELECT trace_id FROM {BUCKET} AND conversation_id GLOBAL IN ({_idle()})"
+    rows = (
+        f"SELECT trace_id, conversation_id, started, ended, {', '.join(SHARED_FACTS)}, "
+        f"{cost} AS cost_usd, {_stems()} AS stems "
+        f"FROM interactions_final WHERE trace_id GLOBAL IN ({traces})"
+    )
+    compared = (
+        "SELECT *, groupArray(stems) OVER (PARTITION BY conversation_id ORDER BY started, trace_id "
+        f"ROWS BETWEEN {COMPARED} PRECEDING AND 1 PRECEDING) AS earlier FROM ({rows})"
+    )
+    facts = (
+        "SELECT 'interaction' AS unit, trace_id AS log_id, conversation_id, started, ended, "
+        f"toUInt32(1) AS turns, cost_usd, {_similarity()} AS similarity, "
+        f"{', '.join(SHARED_FACTS)} FROM ({compared})"
+    )
+    return f"SELECT *, {signals} AS signals, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({facts})"
+
+
+def select_conversations(signals: str) -> str:
+    """Rows of `signals` for the bucket's conversations, from the interactions written just now."""
+    last, first = "argMaxIf({0}, (started, log_id), {0} != '')", "argMinIf({0}, (started, log_id), {0} != '')"
+    merged = (
+        "arrayFold((all, one) -> mapUpdate(all, one.3), "
+        "arraySort(groupArray((started, log_id, attributes))), CAST(map(), 'Map(String, String)'))"
+    )
+    facts = {
+        "started": "min(started)",
+        "ended": "max(ended)",
+        "turns": "toUInt32(count())",
+        "cost_usd": "sum(cost_usd)",
+        "similarity": "max(similarity)",
+        **{name: last.format(name) for name in NAMED},
+        **{name: f"sum({name})" for name in COUNTED},
+        "latency_ms": "max(latency_ms)",
+        "feedback": "min(feedback)",
+        "input": first.format("input"),
+        "output": "argMax(output, (started, log_id))",
+        "attributes": merged,
+        "inherited": "groupUniqArrayArray(signals)",
+    }
+    columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
+    grouped = f"SELECT conversation_id AS id, {columns} FROM ({written()}) GROUP BY conversation_id"
+    named = ", ".join(f"conversation_{name} AS {name}" for name in facts)
+    own = f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {named} FROM ({grouped})"
+    every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
+    return f"SELECT {FACTS}, {every}, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({own})"
+
+
+def written() -> str:
+    """The bucket's interactions that this run has written."""
+    return (
+        "SELECT * FROM signals FINAL WHERE unit = 'interaction' "
+        "AND computed_at = {computed_at:DateTime64(6, 'UTC')} "
+        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET})"
+    )
+
+
+def _idle() -> str:
+    """The bucket's conversations in which nothing happened for long enough.
+
+    A log can't have ended after it was delivered: a clock that runs ahead must not keep it open.
+    """
+    ends = (
+        "SELECT trace_id, max(arrayMax(arrayMap(span -> span.end_ns, mapValues(facts)))) AS end_ns, "
+        "max(touched) AS delivered "
+        f"FROM interactions WHERE trace_id GLOBAL IN (SELECT trace_id FROM {BUCKET}) GROUP BY trace_id"
+    )
+    return (
+        f"SELECT conversation_id FROM ({ends}) AS ends "
+        f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS traces USING (trace_id) "
+        "GROUP BY conversation_id "
+        "HAVING max(least(intDiv(end_ns, 1000), toUnixTimestamp64Micro(toDateTime64(delivered, 6, 'UTC')))) "
+        "<= {idle_before:Int64}"
+    )
+
+
+def _stems() -> str:
+    """The words of a request that say something, as a sorted set of hashes."""
+    words = f"splitByChar(' ', {folded_words(f'substringUTF8(input, 1, {COMPARED_CHARS})')})"
+    telling = f"arrayFilter(word -> word NOT IN {{common:Array(String)}}, {words})"
+    return (
+        f"arraySort(arrayDistinct(arrayMap(word -> cityHash64(substringUTF8(word, 1, {STEM})), {telling})))"
+    )
+
+
+def _similarity() -> str:
+    """The highest Dice coefficient of the request's words and those of an earlier one."""
+    counts = "least(length(stems), length(other)) >= 3 OR (length(stems) = 2 AND stems = other)"
+    dice = "2 * length(arrayIntersect(stems, other)) / (length(stems) + length(other))"
+    return f"arrayMax(arrayPushBack(arrayMap(other -> if({counts}, {dice}, 0.), earlier), 0.))"

@@ -1,0 +1,252 @@
+"""Facts and signals of every conversation that is idle for long enough and new or changed.
+
+A run writes down once which traces it works on (table `settling`), in buckets in order of time, so
+that memory stays flat and each bucket reads its own days. A conversation's row is written last: a run
+that breaks off leaves nothing half done that the next one would not do again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from assay.query import Condition
+from assay.records import Progress, SettleReport, Signal, no_progress
+from assay.store.telemetry import facts
+from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.facts import BUCKET, COLUMNS
+from assay.store.telemetry.schema import Table, create_table, local_name
+
+BUCKET_SIZE: Final = 10_000
+"""Interactions in a bucket, about: its texts are in memory at once."""
+
+UNSEEN: Final = timedelta(minutes=2)
+"""A span that was being written while a run looked may carry a time before that run: conversations
+touched this shortly before they were computed have their spans counted again."""
+
+SETTLING: Final = Table(
+    name="settling",
+    columns=("run String", "bucket UInt32", "trace_id String", "conversation_id String"),
+    engine="ReplacingMergeTree",
+    partition_by="run",
+    order_by="(bucket, conversation_id, trace_id)",
+    shard_by="cityHash64(trace_id)",
+)
+"""What runs are working on; a run drops its partition when it is done."""
+
+_SETTINGS: Final = (
+    "SETTINGS max_partitions_per_insert_block = 0, optimize_move_to_prewhere_if_final = 1, "
+    "max_bytes_before_external_sort = 200000000"
+)
+
+
+def settle(
+    t: Telemetry,
+    signals: Sequence[tuple[Signal, Condition]],
+    *,
+    words: Mapping[str, Sequence[str]],
+    prices: Mapping[str, tuple[float, float]],
+    idle_s: float,
+    now: datetime,
+    progress: Progress = no_progress,
+    bucket_size: int = BUCKET_SIZE,
+) -> SettleReport:
+    """Compute the rows of `signals` of each conversation that is new or changed and idle for `idle_s`.
+
+    `prices` are US dollars per million tokens, (read, written), by model, for calls that came without
+    a cost; `words` are the lists that signals mention, and `common` the words that say nothing.
+    Doing it again changes nothing.
+    """
+    for statement in create_table(SETTLING, t.topology):
+        t.command(statement)
+    computed_at = _server_time(t)
+    run = computed_at.isoformat()
+    _drop_runs(t, before=(computed_at - timedelta(hours=6)).isoformat())
+    settled = _Run(t, signals, words, prices, computed_at, now - timedelta(seconds=idle_s))
+    try:
+        buckets = _plan(t, run, computed_at, bucket_size)
+        total = sum(traces for _, traces, _ in buckets)
+        done, conversations, interactions = 0, 0, 0
+        for bucket, traces, _ in buckets:
+            progress("signals", done, total)
+            written = settled.write(run, bucket)
+            interactions += written[0]
+            conversations += written[1]
+            done += traces
+        progress("signals", total, total)
+        if conversations:
+            _forget_empty(t, computed_at)
+    finally:
+        _drop_partition(t, run)
+    return SettleReport(
+        interactions=interactions,
+        conversations=conversations,
+        unsettled=sum(count for _, _, count in buckets) - conversations,
+    )
+
+
+class _Run:
+    """The statements of one run, compiled once."""
+
+    def __init__(
+        self,
+        t: Telemetry,
+        signals: Sequence[tuple[Signal, Condition]],
+        words: Mapping[str, Sequence[str]],
+        prices: Mapping[str, tuple[float, float]],
+        computed_at: datetime,
+        idle_before: datetime,
+    ) -> None:
+        self._t = t
+        self._shared = {
+            "computed_at": computed_at,
+            "idle_before": int(idle_before.astimezone(UTC).timestamp() * 1_000_000),
+        }
+        of_interactions = facts.raised(signals, "interaction", words)
+        of_conversations = facts.raised(signals, "conversation", words)
+        self._interactions = _insert(t, facts.select_interactions(of_interactions.sql))
+        self._conversations = _insert(t, facts.select_conversations(of_conversations.sql))
+        self._interaction_params = (
+            of_interactions.params | facts.bind_prices(prices) | facts.bind_common(words)
+        )
+        self._conversation_params = of_conversations.params
+
+    def write(self, run: str, bucket: int) -> tuple[int, int]:
+        """Settle one bucket; how many interactions and conversations were idle for long enough."""
+        params = {**self._shared, "run": run, "bucket": bucket}
+        self._t.command(self._interactions, params | self._interaction_params)
+        self._t.command(_forget_moved(self._t), params)
+        count = f"SELECT count() AS traces, uniqExact(conversation_id) AS talks FROM ({facts.written()})"
+        (row,) = self._t.query(_near(self._t, count), params).to_pylist()
+        self._t.command(self._conversations, params | self._conversation_params)
+        return row["traces"], row["talks"]
+
+
+def _insert(t: Telemetry, select: str, into: str = f"signals ({COLUMNS})") -> str:
+    return f"INSERT INTO {into} {_near(t, select)} {_SETTINGS}"
+
+
+def _near(t: Telemetry, sql: str) -> str:
+    """On one machine a subquery needs no GLOBAL, and without it the engine reads only what it names."""
+    return sql if t.topology.kind == "cluster" else sql.replace("GLOBAL ", "")
+
+
+def _plan(t: Telemetry, run: str, computed_at: datetime, size: int) -> list[tuple[int, int, int]]:
+    """Write down what is to be done; the buckets, each with its traces and conversations."""
+    params = {"run": run, "size": size, "recent": computed_at - UNSEEN * 2}
+    t.command(_insert(t, _changed(), "settling (run, bucket, trace_id, conversation_id)"), params)
+    rows = t.query(
+        "SELECT bucket, count() AS traces, uniqExact(conversation_id) AS talks "
+        "FROM settling WHERE run = {run:String} GROUP BY bucket ORDER BY bucket",
+        params,
+    )
+    return [(row["bucket"], row["traces"], row["talks"]) for row in rows.to_pylist()]
+
+
+def _changed() -> str:
+    """Every trace of each conversation that is not computed, or that has changed since."""
+    several = (
+        "SELECT trace_id FROM interactions GROUP BY trace_id "
+        "HAVING length(groupUniqArrayArray(conversation_ids)) > 1"
+    )
+    told = f"SELECT trace_id, conversation_id FROM interactions_final WHERE trace_id GLOBAL IN ({several})"
+    traces = (
+        "SELECT trace_id, min(day) AS first_day, max(touched) AS last_touched, "
+        "groupUniqArrayArray(conversation_ids) AS ids FROM interactions GROUP BY trace_id"
+    )
+    placed = (
+        "SELECT trace_id, first_day, last_touched, "
+        "multiIf(length(ids) = 0, trace_id, length(ids) = 1, ids[1], told.conversation_id) AS talk "
+        f"FROM ({traces}) AS traces LEFT ANY JOIN ({told}) AS told USING (trace_id)"
+    )
+    talks = (
+        "SELECT talk, groupArray(trace_id) AS members, min(first_day) AS begun, "
+        f"max(last_touched) AS changed, count() AS size FROM ({placed}) GROUP BY talk"
+    )
+    known = "SELECT log_id, turns, computed_at FROM signals FINAL WHERE unit = 'conversation'"
+    todo = (
+        f"SELECT talk, members, begun, talks.size AS size FROM ({talks}) AS talks "
+        f"LEFT ANY JOIN ({known}) AS known ON known.log_id = talks.talk "
+        "WHERE known.log_id = '' OR changed >= toDateTime64(known.computed_at, 3, 'UTC') "
+        f"OR turns != talks.size OR talk GLOBAL IN ({_grown()})"
+    )
+    return (
+        "SELECT {run:String}, toUInt32(intDiv(upto - 1, {size:UInt32})), trace_id, talk FROM ("
+        "SELECT talk, members, sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS upto "
+        f"FROM ({todo})) ARRAY JOIN members AS trace_id"
+    )
+
+
+def _grown() -> str:
+    """Conversations computed lately, with another number of spans than was counted then."""
+    touched = "SELECT trace_id FROM interactions WHERE touched >= {recent:DateTime64(3, 'UTC')}"
+    counted = (
+        "SELECT trace_id, uniqExactArray(mapKeys(facts)) AS arrived FROM interactions "
+        f"WHERE trace_id GLOBAL IN ({touched}) GROUP BY trace_id"
+    )
+    known = (
+        "SELECT log_id, conversation_id, spans FROM signals FINAL WHERE unit = 'interaction' "
+        f"AND log_id GLOBAL IN ({touched})"
+    )
+    return (
+        f"SELECT known.conversation_id FROM ({known}) AS known "
+        f"INNER JOIN ({counted}) AS counted ON counted.trace_id = known.log_id "
+        "WHERE spans != arrived"
+    )
+
+
+def _forget_moved(t: Telemetry) -> str:
+    """Take back the rows of logs that now start on another day: they lie in another partition."""
+    traces = f"SELECT unit, log_id, toDate(started) AS day FROM ({facts.written()})"
+    talks = (
+        "SELECT 'conversation' AS unit, conversation_id AS log_id, toDate(min(started)) AS day "
+        f"FROM ({facts.written()}) GROUP BY conversation_id"
+    )
+    before = (
+        "SELECT * FROM signals WHERE is_deleted = 0 AND computed_at < {computed_at:DateTime64(6, 'UTC')}"
+        f" AND ((unit = 'interaction' AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET}))"
+        f" OR (unit = 'conversation' AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET})))"
+    )
+    moved = (
+        f"SELECT before.* FROM ({before}) AS before "
+        f"INNER JOIN (SELECT * FROM ({traces}) UNION ALL SELECT * FROM ({talks})) AS latest "
+        "ON latest.unit = before.unit AND latest.log_id = before.log_id "
+        "WHERE toDate(before.started) != latest.day"
+    )
+    return _take_back(t, moved)
+
+
+def _forget_empty(t: Telemetry, computed_at: datetime) -> None:
+    """Take back conversations whose last interaction turned out to belong to another one."""
+    inhabited = "SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction'"
+    empty = f"SELECT * FROM signals FINAL WHERE unit = 'conversation' AND log_id GLOBAL NOT IN ({inhabited})"
+    t.command(_take_back(t, empty), {"computed_at": computed_at})
+
+
+def _take_back(t: Telemetry, rows: str) -> str:
+    columns = COLUMNS.replace("computed_at, is_deleted", "")
+    taken = "{computed_at:DateTime64(6, 'UTC')} - toIntervalMicrosecond(1), 1"
+    return _insert(t, f"SELECT {columns} {taken} FROM ({rows})")
+
+
+def _server_time(t: Telemetry) -> datetime:
+    """The store's own clock: what was touched is stamped by it."""
+    (row,) = t.query("SELECT now64(6, 'UTC') AS now").to_pylist()
+    found: datetime = row["now"]
+    return found.astimezone(UTC)
+
+
+def _drop_runs(t: Telemetry, *, before: str) -> None:
+    """Drop what broken runs have left."""
+    rows = t.query("SELECT DISTINCT run FROM settling WHERE run < {before:String}", {"before": before})
+    for row in rows.to_pylist():
+        _drop_partition(t, row["run"])
+
+
+def _drop_partition(t: Telemetry, run: str) -> None:
+    cluster = f" ON CLUSTER '{t.topology.cluster}'" if t.topology.kind == "cluster" else ""
+    t.command(
+        f"ALTER TABLE {local_name('settling', t.topology)}{cluster} DROP PARTITION {{run:String}}",
+        {"run": run},
+    )
