@@ -66,7 +66,7 @@ def trend_spec(rows: Sequence[TrendRow], width: int) -> dict[str, Any]:
     )
     scale, axis = (
         alt.Scale(domain=_domain(known), nice=False),
-        alt.Axis(format=".0%", title=None, tickCount=5),
+        alt.Axis(labelExpr="round(datum.value * 100) + ' %'", title=None, tickCount=5),
     )
     detail = alt.Detail("run:N")
     base = alt.Chart(alt.InlineData(values=known))
