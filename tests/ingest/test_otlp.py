@@ -356,7 +356,7 @@ def _wrapped(content: bytes, number: int) -> bytes:
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
-        (b"\x0a\x00" * 150_000, PROTOBUF),
+        (b"\x0a\x00" * 2_200_000, PROTOBUF),
         (_wrapped(_wrapped(b"\x12\x00" * 150_000, 2), 1), PROTOBUF),
         (_json_request([{}] * 150_000), JSON),
     ],

@@ -30,8 +30,8 @@ _PACKAGE = "assay.ingest.wire"
 
 # message -> (field, number, type or message name, repeated)
 _SHAPES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
-    "Export": (("resource_spans", 1, _BYTES, True),),
-    "ResourceSpans": (("resource", 1, _BYTES, False), ("scope_spans", 2, _BYTES, True)),
+    "Export": (("resource_spans", 1, "ResourceSpans", True),),
+    "ResourceSpans": (("resource", 1, _BYTES, False), ("scope_spans", 2, "ScopeSpans", True)),
     "Resource": (("attributes", 1, "Attribute", True),),
     "ScopeSpans": (("scope", 1, "Scope", False), ("spans", 2, _BYTES, True)),
     "Scope": (("name", 1, _BYTES, False), ("version", 2, _BYTES, False)),
@@ -62,7 +62,9 @@ _SHAPES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
         ("attributes", 4, "Attribute", True),
     ),
     "Status": (("message", 2, _BYTES, False), ("code", 3, _INT32, False)),
-    # what a large span holds, before it is unfolded: its id, and all that can be many
+    # what a large request and a large span hold, before it is unfolded: its id, and all that can be many
+    "Groups": (("resource_spans", 1, _BYTES, True),),
+    "Scopes": (("scope_spans", 2, _BYTES, True),),
     "Outline": (
         ("span_id", 2, _BYTES, False),
         ("attributes", 9, _BYTES, True),
@@ -91,9 +93,9 @@ _SHAPES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
 
 class _Messages(NamedTuple):
     export: Any
-    resource_spans: Any
+    groups: Any
+    scopes: Any
     resource: Any
-    scope_spans: Any
     span: Any
     outline: Any
     parts: Any
@@ -123,9 +125,9 @@ def _messages() -> _Messages:
     pool.AddSerializedFile(file.SerializeToString())
     names = (
         "Export",
-        "ResourceSpans",
+        "Groups",
+        "Scopes",
         "Resource",
-        "ScopeSpans",
         "Span",
         "Outline",
         "Parts",
@@ -140,16 +142,14 @@ def _messages() -> _Messages:
 def read_wire(body: bytes, batch: Batch) -> None:
     """Read an ExportTraceServiceRequest into the batch. Raises DecodeError where it is none."""
     message, texts = _messages(), _Texts()
-    scopes: list[tuple[bytes, Any]] = []
-    groups = message.export.FromString(body).resource_spans
-    batch.expect(len(groups))
-    for raw in groups:
-        group = message.resource_spans.FromString(raw)
-        batch.expect(len(group.scope_spans))
-        for raw_scope in group.scope_spans:
-            scope = message.scope_spans.FromString(raw_scope)
-            batch.expect(len(scope.spans))
-            scopes.append((group.resource, scope))
+    if len(body) > _LARGE:
+        _expect_few(body, batch, message)
+    scopes = [
+        (group.resource, scope)
+        for group in message.export.FromString(body).resource_spans
+        for scope in group.scope_spans
+    ]
+    batch.expect(sum(len(scope.spans) for _, scope in scopes))
     for raw_resource, some in scopes:
         parts = message.parts.FromString(raw_resource).of_resource
         if not _keeps_limits(parts, "resource", len(some.spans), batch, message):
@@ -163,6 +163,14 @@ def read_wire(body: bytes, batch: Batch) -> None:
                     _read_span(message.span.FromString(raw), batch, texts)
             except DecodeError:
                 batch.reject("a span is no valid protobuf")
+
+
+def _expect_few(body: bytes, batch: Batch, message: _Messages) -> None:
+    """Refuse a large request of a great many empty resources and scopes before they are unfolded."""
+    groups = message.groups.FromString(body).resource_spans
+    batch.expect(len(groups))
+    for raw in groups:
+        batch.expect(len(message.scopes.FromString(raw).scope_spans))
 
 
 def _read_span(span: Any, batch: Batch, texts: _Texts) -> None:
@@ -189,7 +197,7 @@ def _read_span(span: Any, batch: Batch, texts: _Texts) -> None:
     )
 
 
-_SMALL = 65_536
+_SMALL, _LARGE = 65_536, 4 * 2**20
 
 
 def _is_takeable(raw: bytes, batch: Batch, message: _Messages) -> bool:
