@@ -16,10 +16,8 @@ FIELDS = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :])
 
 def select_final() -> str:
     """The SELECT behind `interactions_final`."""
-    source = "SELECT trace_id, touched, facts, texts FROM interactions FINAL"
-    rows = staged(source, _ordered(), _arrays(), _ancestors(), _leaves(), _chosen())
-    columns = ",\n    ".join(f"{expression} AS {name}" for name, expression in _columns().items())
-    return f"SELECT trace_id,\n    {columns}\nFROM (\n{rows}\n)"
+    stages = (_ordered(), _arrays(), _ancestors(), _leaves(), _chosen(), _pairs())
+    return staged(("trace_id", "touched", "facts", "texts"), "interactions FINAL", stages, _columns())
 
 
 def _ordered() -> Stage:
@@ -43,10 +41,16 @@ def _arrays() -> Stage:
 
 def _ancestors() -> Stage:
     """For each span the place of its parent, and whether it is a model call, with usage or without."""
+    number = "arrayMap(t -> accurateCastOrDefault(toFloat64OrZero(t), 'UInt64'), {0})"
+    price = "toFloat64OrNull(c)"
+    usage = "(i != '' OR o != '') AND k NOT IN ('embedding', 'tool', 'retrieval')"
     return {
         "parent": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)",
-        "is_usage": "arrayMap((u, k) -> u AND k != 'embedding', all_usage, all_kind)",
-        "is_call": "arrayMap((u, k) -> (u AND k != 'embedding') OR k = 'llm', all_usage, all_kind)",
+        "is_usage": f"arrayMap((i, o, k) -> {usage}, all_tokens_in, all_tokens_out, all_kind)",
+        "is_call": f"arrayMap((i, o, k) -> k = 'llm' OR ({usage}), all_tokens_in, all_tokens_out, all_kind)",
+        "all_input_tokens": number.format("all_tokens_in"),
+        "all_output_tokens": number.format("all_tokens_out"),
+        "all_cost_usd": f"arrayMap(c -> if({price} BETWEEN 0 AND 1e9, {price}, NULL), all_cost)",
     }
 
 
@@ -59,13 +63,14 @@ def _leaves() -> Stage:
     jump = "arrayMap(p -> if(p = 0 OR {flags}[p], p, {acc}[p]), {acc})"
     both = f"({jump.format(flags='is_usage', acc='a.1')}, {jump.format(flags='is_call', acc='a.2')})"
     walk = f"arrayFold((a, i) -> {both}, range({ROUNDS}), (parent, parent))"
+    alone = "(arrayMap(p -> toUInt32(0), parent), arrayMap(p -> toUInt32(0), parent))"
     below = "arrayDistinct(arrayFilter((p, f) -> p > 0 AND f, {nearest}, {flags}))"
     counts = (
         "(u AND NOT has(above_usage, i)) OR (c AND NOT u AND NOT has(above_call, i) "
         "AND (n = 0 OR has(above_usage, n)))"
     )
     return {
-        "nearest": f"if(arrayCount(is_call) < 2, (parent, parent), {walk})",
+        "nearest": f"if(arrayCount(is_call) < 2, {alone}, {walk})",
         "above_usage": below.format(nearest="nearest.1", flags="is_usage"),
         "above_call": below.format(nearest="nearest.2", flags="is_call"),
         "is_counted": f"arrayMap((i, u, c, n) -> {counts}, places, is_usage, is_call, nearest.1)",
@@ -74,21 +79,17 @@ def _leaves() -> Stage:
 
 def _chosen() -> Stage:
     """Which spans speak for the trace."""
-    asked = "arrayZip(all_input_grade, arrayMap(p -> p > 0, parent), places, ids)"
+    asked = "arrayZip(all_grade_in, arrayMap(p -> p > 0, parent), places, ids)"
     answered = (
-        "arrayZip(all_output_grade, arrayMap(p -> p > 0, parent), "
-        "arrayMap(k -> k != 'llm', all_kind), all_end_ns, places, ids)"
+        "arrayFilter((c, k) -> c.1 > 0 AND (NOT c.2 OR k IN ('llm', 'agent')), "
+        "arrayZip(all_grade_out, arrayMap(p -> p > 0, parent), "
+        "arrayMap(k -> k != 'llm', all_kind), all_end_ns, places, ids), all_kind)"
     )
     timed = "arrayFilter((t, s) -> s > 0, {0}, all_start_ns)"
-    pairs = (
-        "arrayConcat(arrayFlatten(all_attributes), arrayFirst(m -> notEmpty(m), "
-        "arrayConcat(arrayFilter((m, p) -> p = 0, all_metadata, parent), all_metadata)))"
-    )
+    first_text = "arrayFirst(t -> t != '', arrayConcat(arrayFilter((t, p) -> p = 0, {0}, parent), {0}))"
     return {
         "asking": f"arraySort(c -> (-c.1, c.2, c.3), arrayFilter(c -> c.1 > 0, {asked}))[1].4",
-        "answering": (
-            f"arraySort(c -> (-c.1, c.2, c.3, -c.4, -c.5), arrayFilter(c -> c.1 > 0, {answered}))[1].6"
-        ),
+        "answering": f"arraySort(c -> (-c.1, c.2, c.3, -c.4, -c.5), {answered})[1].6",
         "start": f"arrayMin({timed.format('all_start_ns')})",
         "end": f"arrayMax({timed.format('all_end_ns')})",
         "root_ns": (
@@ -98,15 +99,44 @@ def _chosen() -> Stage:
         "counted": (
             "arrayFilter((x, f, k) -> f OR k = 'embedding', "
             "arrayZip(all_model, all_input_tokens, all_output_tokens, "
-            "arrayMap(c -> if(c < 0, NULL, c), all_cost_usd)), is_counted, all_kind)"
+            "all_cost_usd), is_counted, all_kind)"
         ),
         "answer_model": (
             "arraySort(m -> (-m.1, m.2), arrayFilter((m, f) -> f AND m.2 != '', "
             "arrayZip(all_end_ns, all_model), is_counted))[1].2"
         ),
-        "pairs": pairs,
+        "metadata": first_text.format("all_metadata"),
+        "tags": first_text.format("all_tags"),
         "conversation": "arrayFirst(x -> x != '', all_conversation_id)",
-        "opinion": "arrayMin(all_feedback)",
+        "opinion": _opinion(),
+    }
+
+
+def _opinion() -> str:
+    """The lowest score in [0, 1] that a user gave, nothing without any; a thumb of -1 counts as 0.
+
+    An annotation comes as two pairs: `...N.annotation.annotator_kind` and `...N.annotation.score`.
+    """
+    human = (
+        "arrayMap(p -> replaceOne(p.1, '.annotator_kind', '.score'), "
+        "arrayFilter(p -> p.2 = 'HUMAN' AND endsWith(p.1, '.annotator_kind'), o))"
+    )
+    scores = (
+        f"arrayMap(p -> toFloat64OrNull(p.2), arrayFilter(p -> p.1 = 'feedback' OR has({human}, p.1), o))"
+    )
+    valid = f"arrayFilter(s -> s <= 1, arrayFlatten(arrayMap(o -> {scores}, all_opinions)))"
+    return f"arrayMin(arrayMap(s -> greatest(assumeNotNull(s), 0), arrayConcat([2.], {valid})))"
+
+
+def _pairs() -> Stage:
+    """What can be sliced by: explicit attributes, then metadata one level deep, then tags."""
+    value = "if(startsWith(p.2, '\"'), JSONExtractString(p.2), p.2)"
+    metadata = f"arrayMap(p -> (p.1, {value}), JSONExtractKeysAndValuesRaw(metadata))"
+    return {
+        "pairs": (
+            f"arrayConcat(arrayFlatten(all_attributes), if(metadata = '', [], {metadata}), "
+            "if(tags = '', [], [('tags', tags)]))"
+        ),
     }
 
 
@@ -114,7 +144,11 @@ def _columns() -> Stage:
     first = "arrayFirst(x -> x != '', all_{0})"
     tokens = "arraySum((t, f) -> if(f, t, 0), all_{0}, is_counted)"
     unique = "arraySort(arrayFilter((p, n) -> n = 1, pairs, arrayEnumerateUniq(arrayMap(p -> p.1, pairs))))"
+    number = "toUInt32OrZero(splitByChar('.', d.1)[3])"
+    in_order = f"arrayMap(d -> d.2, arraySort(d -> {number}, x.2.documents))"
+    documents = f"arrayFlatten(arrayMap(x -> {in_order}, told))"
     return {
+        "trace_id": "trace_id",
         "conversation_id": "if(conversation = '', trace_id, conversation)",
         "started": "fromUnixTimestamp64Micro(intDiv(start, 1000), 'UTC')",
         "ended": "fromUnixTimestamp64Micro(intDiv(greatest(start, end), 1000), 'UTC')",
@@ -138,7 +172,7 @@ def _columns() -> Stage:
             "CAST(arrayMap(x -> (x.2.name, x.2.input, x.2.output, x.2.error), "
             f"arrayFilter(x -> x.2.kind = 'tool', told)), '{TOOLS}')"
         ),
-        "context": "arrayDistinct(arrayFlatten(arrayMap(x -> x.2.documents, told)))",
+        "context": f"arrayDistinct(arrayFilter(t -> t != '', {documents}))",
         "touched": "touched",
     }
 

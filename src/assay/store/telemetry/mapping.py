@@ -3,19 +3,22 @@
 OpenTelemetry GenAI (messages as attributes; up to 1.36 as span events) and OpenInference. The
 first key that is not empty wins. A span becomes two tuples, `FACTS` and `TEXTS`, led by its rank:
 of two versions of a span the richer is kept, in whatever order they come.
+
+The database plans this query anew for every insert, at about 0.1 ms a function: hence one
+expression for both sides of a conversation, and raw values where the reader can take them apart.
 """
 
 from __future__ import annotations
 
 from assay.store.telemetry.dialect import (
     MESSAGES,
+    SHAPE,
+    TEXT_KEYS,
     Stage,
     attr,
+    event,
     first_of,
-    json_text,
-    messages_of,
-    number_of,
-    object_of,
+    is_plain,
     resource,
     staged,
     text_of,
@@ -31,23 +34,23 @@ FACTS = (
     "kind String",
     "error UInt8",
     "message String",
-    "usage UInt8",
-    "input_tokens UInt64",
-    "output_tokens UInt64",
-    "cost_usd Float64",
+    "tokens_in String",
+    "tokens_out String",
+    "cost String",
     "model String",
     "service String",
     "environment String",
     "version String",
     "conversation_id String",
     "user_id String",
-    "input_grade UInt8",
-    "output_grade UInt8",
-    "feedback Float64",
-    "metadata Array(Tuple(String, String))",
+    "grade_in UInt8",
+    "grade_out UInt8",
+    "opinions Array(Tuple(String, String))",
+    "metadata String",
+    "tags String",
     "attributes Array(Tuple(String, String))",
 )
-"""Unknown: `cost_usd` -1, `feedback` 2. Grades: 2 is a text, 1 something else, 0 nothing."""
+"""Grades: 2 is a text, 1 something else, 0 nothing."""
 TEXTS = (
     *RANK,
     "start_ns Int64",
@@ -56,7 +59,7 @@ TEXTS = (
     "error UInt8",
     "input String",
     "output String",
-    "documents Array(String)",
+    "documents Array(Tuple(String, String))",
 )
 
 INTERACTIONS = Table(
@@ -81,6 +84,21 @@ INTERACTIONS = Table(
 )
 """A row a trace and day of its spans. Each column is a join that is idempotent and has no order."""
 
+SPAN_COLUMNS = (
+    "Timestamp",
+    "TraceId",
+    "SpanId",
+    "ParentSpanId",
+    "SpanName",
+    "ServiceName",
+    "ResourceAttributes",
+    "SpanAttributes",
+    "Duration",
+    "StatusCode",
+    "StatusMessage",
+    "Events.Name",
+    "Events.Attributes",
+)
 RICHNESS = (
     "toUInt64(Duration > 0) * 1099511627776 + (StatusCode != 'Unset') + length(StatusMessage)"
     " + length(SpanAttributes) + arraySum(x -> length(x), mapValues(SpanAttributes))"
@@ -93,11 +111,7 @@ HASH = (
 )
 """Of two versions of a span: ended beats unended, then more text beats less, then the hash decides."""
 
-USER = "('user', 'human')"
-MODEL = "('assistant', 'ai', 'model')"
-USER_KEYS = ("input", "question", "query", "prompt", "message", "text", "user_input", "content")
-ANSWER_KEYS = ("output", "answer", "response", "result", "text", "content", "message", "final_answer")
-DETAILS = "Events.Attributes[indexOf(Events.Name, 'gen_ai.client.inference.operation.details')]"
+DETAILS = "gen_ai.client.inference.operation.details"
 MODELS = (
     "gen_ai.response.model",
     "gen_ai.request.model",
@@ -109,30 +123,50 @@ MODELS = (
 )
 TOKENS_IN = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 TOKENS_OUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
-MAX_MESSAGE_CHARS = 2000
 COSTS = ("gen_ai.usage.cost", "operation.cost", "llm.cost.total")
+VALUES_IN = ("gen_ai.tool.call.arguments", "input.value", "gen_ai.retrieval.query.text", "tool.parameters")
+VALUES_OUT = ("gen_ai.tool.call.result", "output.value")
 TOOL_NAMES = ("gen_ai.tool.name", "tool.name")
-TOOL_ARGUMENTS = ("gen_ai.tool.call.arguments", "input.value", "tool.parameters", "tool_arguments")
-TOOL_RESULTS = ("gen_ai.tool.call.result", "output.value", "tool_response")
+ROLES = "[['user', 'human'], ['assistant', 'ai', 'model']]"
+INFERENCE_KINDS = {
+    "LLM": "llm",
+    "EMBEDDING": "embedding",
+    "TOOL": "tool",
+    "RETRIEVER": "retrieval",
+    "RERANKER": "retrieval",
+    "AGENT": "agent",
+    "CHAIN": "chain",
+}
+OPERATION_KINDS = {
+    "chat": "llm",
+    "text_completion": "llm",
+    "generate_content": "llm",
+    "embeddings": "embedding",
+    "execute_tool": "tool",
+    "retrieval": "retrieval",
+    "rerank": "retrieval",
+    "invoke_agent": "agent",
+    "create_agent": "agent",
+    "invoke_workflow": "agent",
+}
+FLAT = r"^llm[.](input|output)_messages[.].*([.]role|[.]message[.]content|_content[.]text)$"
+DOCUMENTS = r"^(retrieval[.]documents|reranker[.]output_documents)[.][0-9]+[.]document[.]content$"
+OPINIONS = r"annotations[.][0-9]+[.]annotation[.](annotator_kind|score)$"
+MAX_MESSAGE_CHARS = 2000
 
 
 def map_spans(topology: Topology, source: str = "") -> str:
     """The SELECT from spans to rows of `interactions`."""
-    spans = f"SELECT * FROM {source or local_name('otel_traces', topology)}"
-    mapped = staged(spans, _attributes(), _fields(), _kind(), _said(), _flat(), _json(), _texts(), _last())
-    return (
-        "SELECT TraceId AS trace_id, toDate(Timestamp) AS day, now64(3, 'UTC') AS touched,\n"
-        "    if(conversation_id = '', [], [conversation_id]) AS conversation_ids,\n"
-        f"    {_tuples(FACTS)} AS facts,\n"
-        f"    if(input != '' OR output != '' OR kind = 'tool' OR notEmpty(documents), "
-        f"{_tuples(TEXTS)}, map()) AS texts\n"
-        f"FROM (\n{mapped}\n)"
-    )
-
-
-def _tuples(fields: tuple[str, ...]) -> str:
-    names = ", ".join(field.partition(" ")[0] for field in fields)
-    return f"CAST(map(SpanId, ({names})), 'Map(String, Tuple({', '.join(fields)}))')"
+    told = "input != '' OR output != '' OR kind = 'tool' OR notEmpty(documents)"
+    row = {
+        "trace_id": "TraceId",
+        "day": "toDate(Timestamp)",
+        "touched": "now64(3, 'UTC')",
+        "conversation_ids": "if(conversation_id = '', [], [conversation_id])",
+        "facts": f"CAST(map(SpanId, {_tuple(FACTS)}), '{_map(FACTS)}')",
+        "texts": f"CAST(if({told}, map(SpanId, {_tuple(TEXTS)}), map()), '{_map(TEXTS)}')",
+    }
+    return staged(SPAN_COLUMNS, source or local_name("otel_traces", topology), stages(), row)
 
 
 def feed(topology: Topology) -> View:
@@ -146,23 +180,53 @@ def backfill(topology: Topology) -> str:
     return f"INSERT INTO interactions ({columns}) {map_spans(topology, 'otel_traces')}"
 
 
-def _attributes() -> Stage:
+def stages() -> tuple[Stage, ...]:
+    """From a span's columns to the fields of its two tuples, in steps that build on each other."""
+    return (_keys(), _fields(), _values(), _parsed(), _spoken(), _told(), _rest())
+
+
+def _tuple(fields: tuple[str, ...]) -> str:
+    return f"({', '.join(field.partition(' ')[0] for field in fields)})"
+
+
+def _map(fields: tuple[str, ...]) -> str:
+    return f"Map(String, Tuple({', '.join(fields)}))"
+
+
+def _keys() -> Stage:
+    """Patterns are matched against the dictionary of keys, not against each key of each span."""
     return {
         "attr_keys": "mapKeys(SpanAttributes)",
         "attr_values": "mapValues(SpanAttributes)",
         "resource_keys": "mapKeys(ResourceAttributes)",
         "resource_values": "mapValues(ResourceAttributes)",
+        "flat": _matching(FLAT),
+        "documents_flat": _matching(DOCUMENTS),
+        "annotations": f"if(has(mapValues(SpanAttributes), 'HUMAN'), {_matching(OPINIONS)}, [])",
+        "explicit": _matching("^assay[.]attr[.]"),
+        "explicit_resource": _matching("^assay[.]attr[.]", "ResourceAttributes"),
         "has_events": "arrayExists(n -> startsWith(n, 'gen_ai.'), Events.Name)",
     }
 
 
+def _matching(pattern: str, attributes: str = "SpanAttributes") -> str:
+    """The (key, value) pairs whose key matches."""
+    keys, values = f"mapKeys({attributes})", f"mapValues({attributes})"
+    mask = f"arrayMap(k -> match(k, '{pattern}'), {keys})"
+    kept = "arrayFilter((x, ok) -> ok, {0}, {1})"
+    pairs = f"arrayZip({kept.format(keys, mask)}, {kept.format(values, mask)})"
+    return f"CAST({pairs}, 'Array(Tuple(String, String))')"
+
+
 def _fields() -> Stage:
     """What one attribute says."""
+    operation, inference = attr("gen_ai.operation.name"), attr("openinference.span.kind")
+    requested = attr("gen_ai.request.model")
+    by_name = f"if({operation} = '' AND {requested} != '', 'llm', 'other')"
     return {
         "richness": RICHNESS,
         "hash": HASH,
-        "operation": attr("gen_ai.operation.name"),
-        "inference": attr("openinference.span.kind"),
+        "kind": _transform(inference, INFERENCE_KINDS, _transform(operation, OPERATION_KINDS, by_name)),
         "model": first_of(*map(attr, MODELS)),
         "tokens_in": first_of(*map(attr, TOKENS_IN)),
         "tokens_out": first_of(*map(attr, TOKENS_OUT)),
@@ -173,215 +237,122 @@ def _fields() -> Stage:
         "environment": first_of(resource("deployment.environment.name"), resource("deployment.environment")),
         "service": "toString(ServiceName)",
         "error": "toUInt8(StatusCode IN ('Error', 'STATUS_CODE_ERROR'))",
-        "messages_in": first_of(
-            attr("gen_ai.input.messages"), f"if(has_events, {DETAILS}['gen_ai.input.messages'], '')"
+        "messages_in": first_of(attr("gen_ai.input.messages"), event(DETAILS, "gen_ai.input.messages")),
+        "messages_out": first_of(attr("gen_ai.output.messages"), event(DETAILS, "gen_ai.output.messages")),
+        "value_in": first_of(*map(attr, VALUES_IN), event("gen_ai.content.prompt", "gen_ai.prompt")),
+        "value_out": first_of(
+            *map(attr, VALUES_OUT), event("gen_ai.content.completion", "gen_ai.completion")
         ),
-        "messages_out": first_of(
-            attr("gen_ai.output.messages"), f"if(has_events, {DETAILS}['gen_ai.output.messages'], '')"
-        ),
+        "spoken_events": _spoken_events(),
     }
 
 
-def _kind() -> Stage:
-    return {
-        "kind": (
-            "multiIf(inference = 'LLM', 'llm', inference = 'EMBEDDING', 'embedding', "
-            "inference = 'TOOL', 'tool', inference IN ('RETRIEVER', 'RERANKER'), 'retrieval', "
-            "inference IN ('AGENT', 'CHAIN'), 'agent', "
-            "operation IN ('chat', 'text_completion', 'generate_content'), 'llm', "
-            "operation = 'embeddings', 'embedding', operation = 'execute_tool', 'tool', "
-            "operation IN ('retrieval', 'rerank'), 'retrieval', "
-            "operation IN ('invoke_agent', 'create_agent', 'invoke_workflow'), 'agent', "
-            f"operation = '' AND inference = '' AND {attr('gen_ai.request.model')} != '', 'llm', 'other')"
-        ),
-    }
+def _transform(text: str, kinds: dict[str, str], otherwise: str) -> str:
+    return f"transform({text}, {list(kinds)}, {list(kinds.values())}, {otherwise})"
 
 
-def _said() -> Stage:
-    """What GenAI's messages say, and the plain values of the other conventions."""
-    values_in = ("input.value", "gen_ai.retrieval.query.text")
-    flat = "startsWith(p.1, 'llm.input_messages.') OR startsWith(p.1, 'llm.output_messages.')"
-    wanted = "endsWith(p.1, '.role') OR endsWith(p.1, '.message.content') OR endsWith(p.1, '_content.text')"
-    return {
-        "said_in": text_of(messages_of("messages_in"), USER),
-        "said_out": text_of(messages_of("messages_out"), MODEL),
-        "event_in": _event_text(
-            "gen_ai.user.message",
-            ("a['content']", "JSONExtractString(a['gen_ai.event.content'], 'content')"),
-            "gen_ai.content.prompt",
-            (text_of(messages_of("a['gen_ai.prompt']"), USER), json_text("a['gen_ai.prompt']")),
-        ),
-        "event_out": _event_text(
-            "gen_ai.choice",
-            (
-                "JSONExtractString(a['message'], 'content')",
-                "a['content']",
-                "JSONExtractString(a['gen_ai.event.content'], 'message', 'content')",
-            ),
-            "gen_ai.content.completion",
-            (text_of(messages_of("a['gen_ai.completion']"), MODEL), json_text("a['gen_ai.completion']")),
-        ),
-        "flat": (
-            f"if(inference = '', [], arrayFilter(p -> p.2 != '' AND ({flat}) AND ({wanted}), "
-            "arrayZip(attr_keys, attr_values)))"
-        ),
-        "value_in": (
-            f"if(kind = 'tool', {first_of(*map(attr, TOOL_ARGUMENTS))}, {first_of(*map(attr, values_in))})"
-        ),
-        "value_out": f"if(kind = 'tool', {first_of(*map(attr, TOOL_RESULTS))}, {attr('output.value')})",
-    }
-
-
-def _event_text(name: str, texts: tuple[str, ...], old_name: str, old_texts: tuple[str, ...]) -> str:
-    """The last text of the span events of these names."""
-    cases = f"n = '{name}', {first_of(*texts)}, n = '{old_name}', {first_of(*old_texts)}, ''"
-    found = f"arrayMap((n, a) -> multiIf({cases}), Events.Name, Events.Attributes)"
-    return f"if(has_events, arrayLast(t -> t != '', {found}), '')"
-
-
-def _flat() -> Stage:
-    """OpenInference's flat messages, as (message, part, key, text), and who wrote which."""
-    place = "toUInt32OrZero(splitByChar('.', p.1)[3]), toUInt32OrZero(splitByChar('.', p.1)[6])"
-    lines = f"arrayMap(p -> ({place}, p.1, p.2), flat)"
-    return {
-        "lines_in": f"if(empty(flat), [], arrayFilter(l -> startsWith(l.3, 'llm.input_'), {lines}))",
-        "lines_out": f"if(empty(flat), [], arrayFilter(l -> startsWith(l.3, 'llm.output_'), {lines}))",
-    }
-
-
-def _flat_text(lines: str, roles: str) -> str:
-    by_role = (
-        f"arrayMap(l -> l.1, arrayFilter(l -> endsWith(l.3, '.role') AND lower(l.4) IN {roles}, {lines}))"
+def _spoken_events() -> str:
+    """The (event name, text) of the span events that carried messages before 1.37."""
+    text = first_of(
+        "a['content']",
+        "JSONExtractString(a['message'], 'content')",
+        "JSONExtractString(a['gen_ai.event.content'], 'content')",
+        "JSONExtractString(a['gen_ai.event.content'], 'message', 'content')",
     )
-    texts = f"arraySort(arrayFilter(l -> NOT endsWith(l.3, '.role') AND has({by_role}, l.1), {lines}))"
-    last = f"arrayFilter(l -> l.1 = arrayMax(arrayMap(m -> m.1, {texts})), {texts})"
-    return f"if(empty({lines}), '', arrayStringConcat(arrayMap(l -> l.4, {last}), '\\n'))"
+    pairs = f"arrayMap((n, a) -> (toString(n), {text}), Events.Name, Events.Attributes)"
+    return f"if(has_events, arrayFilter(e -> e.2 != '', {pairs}), [])"
 
 
-def _json() -> Stage:
-    """Values that are JSON, kept only where messages do not say already what was said."""
-    known_in = "said_in = '' AND (kind != 'llm' OR empty(lines_in))"
-    known_out = "said_out = '' AND (kind != 'llm' OR empty(lines_out))"
+def _values() -> Stage:
+    """Both sides, asked and answered: JSON to look into, unless OpenInference says it flat already."""
+    value = "if(is_spoken AND NOT (kind = 'llm' AND notEmpty(flat)), {0}, '')"
+    lines = "arrayMap(p -> (splitByChar('.', p.1), p.2), flat)"
+    sides = "['input_messages', 'output_messages']"
+    by_name = (
+        "arrayMap(n -> arrayLast(e -> e.1 = n, spoken_events).2, ['gen_ai.user.message', 'gen_ai.choice'])"
+    )
     return {
         "is_spoken": "kind NOT IN ('tool', 'retrieval', 'embedding')",
-        "flat_in": _flat_text("lines_in", USER),
-        "flat_out": _flat_text("lines_out", MODEL),
-        "json_in": f"if(is_spoken AND {known_in}, {object_of('value_in')}, '')",
-        "json_out": f"if(is_spoken AND {known_out}, {object_of('value_out')}, '')",
-        "parsed_in": f"JSONExtract(json_in, '{_shape(USER_KEYS)}')",
-        "parsed_out": f"JSONExtract(json_out, '{_shape(ANSWER_KEYS)}')",
+        "sides": (
+            f"[{first_of('messages_in', value.format('value_in'))}, "
+            f"{first_of('messages_out', value.format('value_out'))}]"
+        ),
+        "lines": f"arrayMap(n -> arrayFilter(l -> l.1[2] = n, {lines}), {sides})",
+        "said_in_events": f"if(empty(spoken_events), ['', ''], {by_name})",
     }
 
 
-def _shape(keys: tuple[str, ...]) -> str:
-    choices = "choices Array(Tuple(text String, message Tuple(content String)))"
-    return f"Tuple(messages {MESSAGES}, {choices}, {', '.join(f'{key} String' for key in keys)})"
+def _parsed() -> Stage:
+    """JSON that is a list is one of messages; an object may hold them, or the text under a known key.
 
-
-def _texts() -> Stage:
-    """The text of each span, in order of trust; chains list only their first message flat."""
-    inside_in = first_of(
-        text_of("parsed_in.messages", USER),
-        f"if(startsWith(parsed_in.input, '['), {text_of(messages_of('parsed_in.input'), USER)}, '')",
-        *(json_text(f"parsed_in.{key}") for key in USER_KEYS),
-    )
-    inside_out = first_of(
-        text_of("parsed_out.messages", MODEL),
-        "parsed_out.choices[1].message.content",
-        "parsed_out.choices[1].text",
-        *(json_text(f"parsed_out.{key}") for key in ANSWER_KEYS),
-    )
+    Flat keys: PREFIX.N.message.role, and PREFIX.N.message.content or .contents.M.message_content.text.
+    """
+    listed = "if(startsWith(s, '['), concat('{\"messages\":', s, '}'), if(startsWith(s, '{'), s, ''))"
+    own = "arrayFilter(l -> l.1[5] = 'role' AND has(r, lower(l.2)), ls)"
     return {
-        "text_in": first_of(
-            "said_in",
-            "event_in",
-            "if(kind = 'llm', flat_in, '')",
-            f"if(json_in = '', '', {inside_in})",
-            "flat_in",
-            json_text("value_in"),
-        ),
-        "text_out": first_of(
-            "said_out",
-            "event_out",
-            "if(kind = 'llm', flat_out, '')",
-            f"if(json_out = '', '', {inside_out})",
-            "flat_out",
-            json_text("value_out"),
+        "parsed": f"arrayMap(s -> JSONExtract({listed}, '{SHAPE}'), sides)",
+        "numbers": f"arrayMap((ls, r) -> arrayMap(l -> l.1[3], {own}), lines, {ROLES})",
+    }
+
+
+def _spoken() -> Stage:
+    """The text of the last message on each side."""
+    found = f"[p.choices[1].message.content, p.choices[1].text, {', '.join(f'p.{key}' for key in TEXT_KEYS)}]"
+    inside = f"arrayFirst(t -> t != '' AND {is_plain('t')}, {found})"
+    talk = f"arrayConcat(p.messages, if(startsWith(p.input, '[{{'), JSONExtract(p.input, '{MESSAGES}'), []))"
+    own = "arrayFilter(l -> l.2 != '' AND l.1[5] != 'role' AND has(ns, l.1[3]), ls)"
+    place = "(toUInt32OrZero(l.1[3]), toUInt32OrZero(l.1[6]), l.2)"
+    return {
+        "said": f"arrayMap((p, r) -> {first_of(text_of(talk, 'r'), inside)}, parsed, {ROLES})",
+        "ordered": f"arrayMap((ls, ns) -> arraySort(arrayMap(l -> {place}, {own})), lines, numbers)",
+    }
+
+
+def _told() -> Stage:
+    """The text of each side, in order of trust; chains say only their first message flat."""
+    last = "arrayStringConcat(arrayMap(x -> x.3, arrayFilter(x -> x.1 = o[-1].1, o)), '\\n')"
+    text = first_of("s", f"if(empty(o), '', {last})", "e", f"if(is_spoken AND {is_plain('v')}, v, '')")
+    return {
+        "text": (
+            f"arrayMap((s, o, e, v, is_spoken) -> {text}, said, ordered, said_in_events, "
+            "[value_in, value_out], [is_spoken, is_spoken])"
         ),
     }
 
 
-def _last() -> Stage:
+def _rest() -> Stage:
     """The remaining fields of the two tuples."""
     exception = "Events.Attributes[indexOf(Events.Name, 'exception')]['exception.message']"
     message = first_of("StatusMessage", exception, attr("error.type"), "'error'")
-    price = "toFloat64OrNull(cost)"
+    grade = "toUInt8(multiIf({0} = '', 0, is_spoken AND text[{1}] != '', 2, 1))"
+    listed = "'Array(Tuple(content String, text String))'"
+    documents = f"JSONExtract({attr('gen_ai.retrieval.documents')}, {listed})"
     return {
         "parent_id": "ParentSpanId",
         "start_ns": "toUnixTimestamp64Nano(Timestamp)",
         "end_ns": "start_ns + toInt64(if(Duration < 10000000000000000, Duration, 0))",
         "message": f"if(error, substringUTF8({message}, 1, {MAX_MESSAGE_CHARS}), '')",
-        "usage": "toUInt8((tokens_in != '' OR tokens_out != '') AND kind NOT IN ('tool', 'retrieval'))",
-        "input_tokens": number_of("tokens_in"),
-        "output_tokens": number_of("tokens_out"),
-        "cost_usd": f"ifNull(if({price} BETWEEN 0 AND 1e9, {price}, -1), -1)",
-        "input": first_of("text_in", "value_in"),
-        "output": first_of("text_out", "value_out"),
-        "input_grade": "toUInt8(multiIf(input = '', 0, is_spoken AND text_in != '', 2, 1))",
-        "output_grade": "toUInt8(multiIf(output = '', 0, is_spoken AND text_out != '', 2, 1))",
+        "input": first_of("text[1]", "value_in"),
+        "output": first_of("text[2]", "value_out"),
+        "grade_in": grade.format("input", 1),
+        "grade_out": grade.format("output", 2),
         "name": f"if(kind = 'tool', {first_of(*map(attr, TOOL_NAMES), 'toString(SpanName)')}, '')",
-        "documents": _documents(),
-        "feedback": _feedback(),
-        "metadata": _metadata(),
-        "attributes": _explicit(),
+        "documents": (
+            f"if(kind != 'retrieval', [], arrayConcat(documents_flat, arrayMap(d -> ('', "
+            f"if(d.content != '', d.content, d.text)), {documents})))"
+        ),
+        "opinions": f"if(has_events, arrayConcat(annotations, {_evaluations()}), annotations)",
+        "metadata": attr("metadata"),
+        "tags": attr("tag.tags"),
+        "attributes": "arrayMap(p -> (substring(p.1, 12), p.2), arrayConcat(explicit, explicit_resource))",
     }
 
 
-def _documents() -> str:
-    """Retrieved texts in their order: a JSON list, or OpenInference's flat keys."""
-    lists = "(startsWith(p.1, 'retrieval.documents.') OR startsWith(p.1, 'reranker.output_documents.'))"
-    key = f"{lists} AND endsWith(p.1, '.document.content')"
-    found = f"arrayFilter(p -> p.2 != '' AND {key}, arrayZip(attr_keys, attr_values))"
-    flat = f"arrayMap(p -> p.2, arraySort(p -> toUInt32OrZero(splitByChar('.', p.1)[3]), {found}))"
-    json = f"JSONExtract({attr('gen_ai.retrieval.documents')}, 'Array(Tuple(content String, text String))')"
-    listed = f"arrayFilter(t -> t != '', arrayMap(d -> if(d.content != '', d.content, d.text), {json}))"
-    return f"multiIf(kind != 'retrieval', [], inference != '', {flat}, {listed})"
-
-
-def _feedback() -> str:
-    """The lowest score in [0, 1] that a user gave, 2 without any; thumbs given as -1 count as 0."""
-    heads = (
-        "arrayMap(k -> substring(k, 1, length(k) - 14), arrayFilter((k, v) -> v = 'HUMAN' "
-        "AND endsWith(k, '.annotation.annotator_kind'), attr_keys, attr_values))"
-    )
-    annotated = (
-        f"if(has(attr_values, 'HUMAN'), arrayMap(p -> toFloat64OrNull(p.2), arrayFilter(p -> "
-        f"endsWith(p.1, '.annotation.score') AND has({heads}, substring(p.1, 1, length(p.1) - 5)), "
-        "arrayZip(attr_keys, attr_values))), [])"
-    )
-    evaluated = (
-        "if(has_events, arrayMap((n, a) -> if(n = 'gen_ai.evaluation.result' AND "
-        "positionCaseInsensitive(a['gen_ai.evaluation.name'], 'feedback') > 0, "
-        "toFloat64OrNull(a['gen_ai.evaluation.score.value']), NULL), Events.Name, Events.Attributes), [])"
-    )
-    scores = f"CAST(arrayConcat({annotated}, {evaluated}), 'Array(Nullable(Float64))')"
-    valid = f"arrayMap(s -> assumeNotNull(greatest(s, 0)), arrayFilter(s -> s <= 1, {scores}))"
-    return f"if(has_events OR has(attr_values, 'HUMAN'), arrayMin(arrayConcat([2.], {valid})), 2)"
-
-
-def _metadata() -> str:
-    """OpenInference's metadata, one level deep, and its tags."""
-    json = attr("metadata")
-    pair = "(p.1, if(startsWith(p.2, '\"'), JSONExtractString(p.2), p.2))"
-    pairs = f"if({json} = '', [], arrayMap(p -> {pair}, JSONExtractKeysAndValuesRaw({json})))"
-    tags = f"if({attr('tag.tags')} = '', [], [('tags', {attr('tag.tags')})])"
-    return f"arrayConcat({pairs}, {tags})"
-
-
-def _explicit() -> str:
-    """Attributes named `assay.attr.*`, of the span before those of the resource."""
-    picked = "arrayFilter(p -> startsWith(p.1, 'assay.attr.'), arrayZip({0}_keys, {0}_values))"
-    cut = "arrayMap(p -> (substring(p.1, 12), p.2), {0})"
-    return " ".join(
-        f"arrayConcat({cut.format(picked.format('attr'))}, {cut.format(picked.format('resource'))})".split()
+def _evaluations() -> str:
+    """Feedback among the evaluations that span events carry, as (name, score)."""
+    pair = "('feedback', a['gen_ai.evaluation.score.value'])"
+    name = "positionCaseInsensitive(a['gen_ai.evaluation.name'], 'feedback') > 0"
+    return (
+        f"arrayMap(a -> {pair}, arrayFilter((a, n) -> n = 'gen_ai.evaluation.result' AND {name}, "
+        "Events.Attributes, Events.Name))"
     )
