@@ -53,7 +53,11 @@ def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRe
     """The metric's rate over the window's logs of which the request's condition holds."""
     found = _ledger(parts, info, window, condition=request.where)
     return estimate_metric(
-        found.rows, found.seen, info, level=request.level, target_width=request.target_width
+        found.rows,
+        sum(found.decided_by_day.values()),
+        info,
+        level=request.level,
+        target_width=request.target_width,
     )
 
 
@@ -88,7 +92,7 @@ def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: P
     return metric_report(
         info,
         found.rows,
-        seen_by_day=found.seen_by_day,
+        seen_by_day=found.decided_by_day,
         population=population,
         accounting=accounting.accounting(
             parts.telemetry,

@@ -16,12 +16,11 @@ from assay.estimates.wording import (
     basis_text,
     describe_estimate,
     estimate_text,
-    failure_text,
     interval_text,
     percent,
     value_text,
 )
-from assay.records import FocusRow, MetricReport, Report
+from assay.records import FocusRow, MetricInfo, MetricReport, Report
 
 BAR = 40
 MOST_ROWS = 10
@@ -106,7 +105,7 @@ def _show_focus(metric: MetricReport) -> None:
     if not rows:
         return
     out.print()
-    out.print(f"Where should we focus? ({failure_text(metric.info)})", style="bold", markup=False)
+    out.print(f"Where should we focus? ({_failure(metric.info)})", style="bold", markup=False)
     for distinct, group in groupby(rows, key=lambda row: row.distinct):
         table = Table(
             title="failures concentrate here" if distinct else "no clear difference from the rest",
@@ -132,3 +131,8 @@ def _cells(row: FocusRow) -> tuple[Text | str, ...]:
         f"{row.judged:,}",
         share,
     )
+
+
+def _failure(info: MetricInfo) -> str:
+    """What a failure of this metric is: its target, or its name."""
+    return info.target or (f"not {info.name}" if info.goal == "high" else info.name)
