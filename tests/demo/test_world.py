@@ -133,10 +133,14 @@ def test_languages_tiers_and_models(fortnight: list[Conversation]) -> None:
     assert len({c.truth.topic for c in fortnight}) >= 13
 
 
-def test_reviewers_err_in_two_of_a_hundred(fortnight: list[Conversation]) -> None:
+def test_reviewers_err_now_and_then_but_balanced(fortnight: list[Conversation]) -> None:
     reviews = [(c.truth, review(c.truth.conversation_id)) for c in fortnight]
-    wrong = sum(r.value != float(t.resolved) for t, r in reviews) / len(reviews)
-    assert 0.012 < wrong < 0.03
+    missed = [r.value for t, r in reviews if not t.resolved]
+    assert 0.05 < sum(missed) / len(missed) < 0.16
+    alarms = [1 - r.value for t, r in reviews if t.resolved]
+    assert 0.003 < sum(alarms) / len(alarms) < 0.01
+    said = sum(r.value for _, r in reviews) / len(reviews)
+    assert said == pytest.approx(sum(t.resolved for t, _ in reviews) / len(reviews), abs=0.004)
     assert {r.rater for _, r in reviews} == set(RATERS)
 
 
