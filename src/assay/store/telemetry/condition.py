@@ -66,6 +66,12 @@ def compile_condition(
     return Where(compiler.sql(condition), compiler.params)
 
 
+def compile_subject(subject: Subject, *, prefix: str = "f") -> Where:
+    """A field or attribute as an expression, for grouping by it."""
+    compiler = _Compiler({}, None, prefix, "signals")
+    return Where(compiler.fact(subject), compiler.params)
+
+
 class _Compiler:
     def __init__(
         self, words: Mapping[str, Sequence[str]], now: datetime | None, prefix: str, source: str
@@ -117,14 +123,14 @@ class _Compiler:
         return self._known(part.subject, part.values[0], lambda fact: f"has({wanted}, {cast}({fact}))")
 
     def _known(self, subject: Subject, wanted: object, test: Callable[[str], str]) -> str:
-        fact = self._fact(subject)
+        fact = self.fact(subject)
         if isinstance(subject, Attribute) and isinstance(wanted, float):
             return f"(match({fact}, '{_NUMBER}') AND {test(f'toFloat64OrZero({fact})')})"
         if not isinstance(subject, Attribute) and subject.name in OPTIONAL:
             return f"(isNotNull({fact}) AND {test(f'assumeNotNull({fact})')})"
         return f"({test(fact)})"
 
-    def _fact(self, subject: Subject) -> str:
+    def fact(self, subject: Subject) -> str:
         if isinstance(subject, Attribute):
             return f"attributes[{self._bind('String', subject.key)}]"
         if subject.name not in FIELDS:
@@ -147,7 +153,7 @@ class _Compiler:
 
     def _search(self, subject: Subject, test: Callable[[str], str]) -> str:
         if isinstance(subject, Attribute) or subject.name != "text":
-            return f"({test(self._fact(subject))})"
+            return f"({test(self.fact(subject))})"
         here = f"{test('input')} OR {test('output')}"
         if not self._stored:
             return f"({here})"

@@ -8,6 +8,7 @@ from typing import Any, Final
 from assay.query import Condition, fold_words
 from assay.records import Signal, Unit
 from assay.store.telemetry.condition import Where, compile_condition, folded_words
+from assay.store.telemetry.schema import Topology
 
 STEM: Final = 6
 """Words of two requests are the same if they share this many first letters."""
@@ -47,6 +48,11 @@ PRICED: Final = (
     "'^([-@:](20[0-9]{2}.*|[0-9]{4}|latest))?$'), {priced:Array(String)})"
 )
 """The price of a call: its model's own, or that of the name without a date at its end."""
+
+
+def near(topology: Topology, sql: str) -> str:
+    """On one machine a subquery needs no GLOBAL, and without it the engine reads only what it names."""
+    return sql if topology.kind == "cluster" else sql.replace("GLOBAL ", "")
 
 
 def bind_prices(prices: Mapping[str, tuple[float, float]]) -> dict[str, Any]:

@@ -1,60 +1,46 @@
-"""Logs as people and metrics read them: lists, counts, and whole logs with their turns."""
+"""Logs as people and metrics read them: counted, listed, divided, and one in full."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from assay.errors import CallerError, UnknownName
-from assay.query import Condition
-from assay.records import Log, LogRow, ToolCall, Turn, Unit, Window
-from assay.store.telemetry.condition import compile_condition
+import pyarrow as pa
+
+from assay.errors import CallerError, FilterError
+from assay.query import Compare, Condition, parse
+from assay.records import ConversationPage, Log, LogRow, Turn, TurnRow, Unit, Window
+from assay.store.telemetry.condition import Where, compile_condition, compile_subject
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.facts import near
+from assay.store.telemetry.rows import LOG_ROW, TURN, log_of, log_row, summed, turn_of, utc
 from assay.store.telemetry.scope import LOGS, bind_scope
 
-SLICED: Final = frozenset({"service", "environment", "version", "model"})
-ATTRIBUTE: Final = re.compile(r'attr\["(.*)"\]', re.DOTALL)
-FACTS: Final = (
-    "unit, log_id, conversation_id, started, ended, turns, service, environment, version, user_id, model, "
-    "latency_ms, input_tokens, output_tokens, cost_usd, llm_calls, tool_calls, tool_errors, errors, "
-    "feedback, arrayMap(name -> toString(name), signals) AS signals, "
-    "CAST(attributes, 'Map(String, String)') AS attributes"
-)
-PREVIEW: Final = "leftUTF8(input, 300) AS input, leftUTF8(output, 300) AS output"
-MAX_TURNS: Final = 1_000
+IDS: Final = 1_000
+"""Ids bound in one statement: a server takes fields of limited size only."""
+
+Words = Mapping[str, Sequence[str]]
+
+_BY_KEY: Final = "SETTINGS optimize_move_to_prewhere_if_final = 1"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class LogList(NamedTuple):
-    """Rows, newest first, and the `after` that asks for those behind them (None: there are none)."""
+class Listed(NamedTuple):
+    """One page of a list; `next` is the `after` of the following page, if there is one."""
 
     rows: tuple[LogRow, ...]
     next: str | None
 
 
-def data_window(t: Telemetry) -> Window | None:
-    """From the first to just past the last log; None where there is none."""
-    (row,) = t.query(
-        "SELECT count() AS n, min(started) AS first, max(started) AS last FROM signals FINAL"
-    ).to_pylist()
-    if not row["n"]:
-        return None
-    return Window(start=_utc(row["first"]), end=_utc(row["last"]) + timedelta(microseconds=1))
+class Counts(NamedTuple):
+    """How many logs a window has, and when the first and the last of them began."""
 
-
-def totals(t: Telemetry, window: Window) -> tuple[int, int, datetime | None, datetime | None]:
-    """Interactions, conversations, and when the first and the last of them started."""
-    (row,) = t.query(
-        "SELECT countIf(unit = 'interaction') AS interactions, countIf(unit = 'conversation') AS talks, "
-        "min(started) AS first, max(started) AS last FROM signals FINAL "
-        "WHERE started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}",
-        bind_scope("conversation", window),
-    ).to_pylist()
-    if not row["interactions"] + row["talks"]:
-        return 0, 0, None, None
-    return row["interactions"], row["talks"], _utc(row["first"]), _utc(row["last"])
+    interactions: int
+    conversations: int
+    first: datetime | None
+    last: datetime | None
 
 
 def count_logs(
@@ -63,15 +49,13 @@ def count_logs(
     window: Window,
     condition: Condition | None = None,
     *,
-    words: Mapping[str, Sequence[str]] | None = None,
+    words: Words | None = None,
     now: datetime | None = None,
 ) -> int:
-    """How many logs the condition holds of."""
+    """How many settled logs of the window the condition holds of."""
     where = compile_condition(condition, words=words, now=now)
-    rows = t.query(
-        f"SELECT count() AS n FROM {LOGS} AND {where.sql}", bind_scope(unit, window) | where.params
-    )
-    return int(rows["n"][0].as_py())
+    found = _select(t, f"SELECT count() AS logs FROM {LOGS} AND {where.sql}", unit, window, where)
+    return int(found[0]["logs"])
 
 
 def list_logs(
@@ -82,227 +66,226 @@ def list_logs(
     *,
     limit: int = 50,
     after: str | None = None,
-    words: Mapping[str, Sequence[str]] | None = None,
+    words: Words | None = None,
     now: datetime | None = None,
-) -> LogList:
-    """Logs that the condition holds of, newest first; texts are cut to previews.
-
-    `after` is what the page before gave as `next`. Raises CallerError where it is not."""
+) -> Listed:
+    """Logs that the condition holds of, newest first; `after` is where the page before ended."""
     where = compile_condition(condition, words=words, now=now)
-    params = bind_scope(unit, window) | where.params | {"limit": limit + 1}
-    behind = ""
+    params, beyond = dict(where.params), ""
     if after:
-        params |= _read_key(after)
-        behind = "AND (started, log_id) < (fromUnixTimestamp64Micro({at:Int64}, 'UTC'), {id:String}) "
-    # the keys first: texts are read for the rows that are shown, not for all that match
-    keys = t.query(
-        f"SELECT log_id, started FROM {LOGS} AND {where.sql} {behind}"
-        "ORDER BY started DESC, log_id DESC LIMIT {limit:UInt32}",
-        params,
-    ).to_pylist()
-    shown = keys[:limit]
-    rows = fact_rows(t, unit, [row["log_id"] for row in shown], _around(shown))
-    more = len(keys) > limit
-    return LogList(tuple(rows), _write_key(shown[-1]) if more else None)
-
-
-def fact_rows(
-    t: Telemetry, unit: Unit, log_ids: Sequence[str], window: Window | None, *, whole: bool = False
-) -> list[LogRow]:
-    """The facts of these logs in this order, of those there are; `whole` with their texts uncut."""
-    if not log_ids or window is None:
-        return []
-    rows = t.query(
-        f"SELECT {FACTS}, {'input, output' if whole else PREVIEW} FROM {LOGS} "
-        "AND log_id IN {ids:Array(String)}",
-        bind_scope(unit, window) | {"ids": list(log_ids)},
-    ).to_pylist()
-    found = {row["log_id"]: _log_row(row) for row in rows}
-    return [found[log_id] for log_id in log_ids if log_id in found]
-
-
-def started_of(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> dict[str, datetime]:
-    """When each of these logs started, of those that have their facts."""
-    if not log_ids:
-        return {}
-    rows = t.query(
-        "SELECT log_id, started FROM signals FINAL WHERE unit = {unit:String} "
-        "AND log_id IN {ids:Array(String)}",
-        {"unit": unit, "ids": list(log_ids)},
-    ).to_pylist()
-    return {row["log_id"]: _utc(row["started"]) for row in rows}
-
-
-def read_logs(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> list[Log]:
-    """These logs whole, with their turns, in this order, of those that have their facts."""
-    started = started_of(t, unit, log_ids)
-    window = _spanning(list(started.values()))
-    facts = fact_rows(t, unit, log_ids, window, whole=True)
-    if unit == "interaction":
-        turns = {row.log_id: [row.log_id] for row in facts}
-    else:
-        turns = turns_of(t, [row.log_id for row in facts], facts)
-    told = read_turns(t, [trace for traces in turns.values() for trace in traces])
-    return [
-        _log(row, tuple(told[trace] for trace in turns.get(row.log_id, ()) if trace in told)) for row in facts
-    ]
-
-
-def turns_of(
-    t: Telemetry, conversation_ids: Sequence[str], facts: Sequence[LogRow] = ()
-) -> dict[str, list[str]]:
-    """The interactions of each of these conversations, in order of time."""
-    if not conversation_ids:
-        return {}
-    window = _spanning([time for row in facts for time in (row.started, row.ended)])
-    near = "AND started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')} "
-    rows = t.query(
-        "SELECT conversation_id, log_id FROM signals FINAL WHERE unit = 'interaction' "
-        f"{near if window else ''}AND conversation_id IN {{ids:Array(String)}} ORDER BY started, log_id",
-        (bind_scope("interaction", window) if window else {}) | {"ids": list(conversation_ids)},
-    ).to_pylist()
-    turns: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        turns[row["conversation_id"]].append(row["log_id"])
-    return turns
-
-
-def unsettled_turns(t: Telemetry, conversation_id: str) -> list[str]:
-    """The interactions of a conversation straight from the spans, settled or not."""
-    rows = t.query(
-        "SELECT trace_id FROM interactions_final WHERE trace_id IN ("
-        "SELECT trace_id FROM interactions WHERE has(conversation_ids, {id:String}) OR trace_id = {id:String}"
-        f") AND conversation_id = {{id:String}} ORDER BY started, trace_id LIMIT {MAX_TURNS}",
-        {"id": conversation_id},
+        params |= _read_cursor(after)
+        beyond = "AND (started, log_id) < ({after_started:DateTime64(6, 'UTC')}, {after_id:String})"
+    page = (
+        f"SELECT log_id FROM {LOGS} AND {where.sql} {beyond} "
+        "ORDER BY started DESC, log_id DESC LIMIT {limit:UInt32}"
     )
-    return [str(trace_id) for trace_id in rows["trace_id"].to_pylist()]
+    sql = f"SELECT {LOG_ROW} FROM {LOGS} AND log_id GLOBAL IN ({page}) ORDER BY started DESC, log_id DESC"
+    params["limit"] = limit + 1
+    rows = [log_row(row) for row in _select(t, f"{sql} {_BY_KEY}", unit, window, Where("", params))]
+    more = len(rows) > limit
+    return Listed(tuple(rows[:limit]), _cursor(rows[limit - 1]) if more and limit else None)
 
 
-def read_turns(t: Telemetry, trace_ids: Sequence[str]) -> dict[str, Turn]:
-    """What was asked, done and answered in each of these interactions."""
-    if not trace_ids:
-        return {}
-    rows = t.query(
-        "SELECT trace_id, started, ended, input, output, error, tools, context FROM interactions_final "
-        "WHERE trace_id IN {ids:Array(String)}",
-        {"ids": list(trace_ids)},
-    ).to_pylist()
-    return {
-        row["trace_id"]: Turn(
-            interaction_id=row["trace_id"],
-            started=_utc(row["started"]),
-            ended=_utc(row["ended"]),
-            input=row["input"],
-            output=row["output"],
-            tool_calls=tuple(
-                ToolCall(
-                    name=tool["name"],
-                    arguments=tool["arguments"],
-                    result=tool["result"],
-                    error=bool(tool["error"]),
-                )
-                for tool in row["tools"]
-            ),
-            context=tuple(row["context"]),
-            error=row["error"],
-        )
-        for row in rows
-    }
+def histogram(
+    t: Telemetry,
+    unit: Unit,
+    window: Window,
+    condition: Condition | None = None,
+    *,
+    words: Words | None = None,
+    now: datetime | None = None,
+) -> pa.Table:
+    """Settled logs by UTC day: `day`, `logs`; days without any are left out."""
+    where = compile_condition(condition, words=words, now=now)
+    sql = (
+        f"SELECT toDate32(started, 'UTC') AS day, count() AS logs FROM {LOGS} AND {where.sql} "
+        "GROUP BY day ORDER BY day"
+    )
+    return t.query(near(t.topology, sql), bind_scope(unit, window) | where.params)
+
+
+def data_window(t: Telemetry) -> Window | None:
+    """From the first to the last settled conversation; None where there is none."""
+    sql = (
+        "SELECT min(started) AS first, max(started) AS last, count() AS logs "
+        "FROM signals FINAL WHERE unit = 'conversation'"
+    )
+    (row,) = t.query(sql).to_pylist()
+    if not row["logs"]:
+        return None
+    return Window(start=utc(row["first"]), end=utc(row["last"]) + timedelta(microseconds=1))
+
+
+def totals(t: Telemetry, window: Window) -> Counts:
+    """How many settled logs of each unit the window has."""
+    sql = "SELECT count() AS logs, min(started) AS first, max(started) AS last FROM " + LOGS
+    (of_interactions,) = _select(t, sql, "interaction", window)
+    (of_conversations,) = _select(t, sql, "conversation", window)
+    known = [row for row in (of_interactions, of_conversations) if row["logs"]]
+    return Counts(
+        interactions=of_interactions["logs"],
+        conversations=of_conversations["logs"],
+        first=min((utc(row["first"]) for row in known), default=None),
+        last=max((utc(row["last"]) for row in known), default=None),
+    )
 
 
 def signal_counts(t: Telemetry, unit: Unit, window: Window) -> dict[str, int]:
-    """How many logs raise each signal."""
-    rows = t.query(
-        f"SELECT toString(arrayJoin(signals)) AS name, count() AS n FROM {LOGS} GROUP BY name ORDER BY name",
-        bind_scope(unit, window),
-    ).to_pylist()
-    return {row["name"]: row["n"] for row in rows}
+    """How many logs of the window each signal is raised on, most first."""
+    sql = (
+        f"SELECT signal, count() AS logs FROM (SELECT signals FROM {LOGS}) "
+        "ARRAY JOIN signals AS signal GROUP BY signal ORDER BY logs DESC, signal"
+    )
+    return {row["signal"]: row["logs"] for row in _select(t, sql, unit, window)}
 
 
 def slice_counts(
     t: Telemetry, unit: Unit, window: Window, field: str, top: int = 20
 ) -> list[tuple[str, int]]:
-    """The commonest values of a field (service, environment, version, model, `attr["key"]`), empty
-    ones left out. Raises UnknownName for another field."""
-    params: dict[str, Any] = bind_scope(unit, window) | {"top": top}
-    if found := ATTRIBUTE.fullmatch(field):
-        expression, params["key"] = "attributes[{key:String}]", found[1]
-    elif field in SLICED:
-        expression = f"toString({field})"
-    else:
-        raise UnknownName(
-            f'no field `{field}` to slice by; there are {", ".join(sorted(SLICED))}, attr["key"]'
-        )
-    rows = t.query(
-        f"SELECT {expression} AS value, count() AS n FROM {LOGS} GROUP BY value HAVING value != '' "
-        "ORDER BY n DESC, value LIMIT {top:UInt32}",
-        params,
-    ).to_pylist()
-    return [(row["value"], row["n"]) for row in rows]
+    """The most frequent values of a text field or of `attr["x"]`, with their logs; empty ones left out."""
+    subject = parse(f'{field} = ""')
+    if not isinstance(subject, Compare):
+        raise FilterError(f"{field!r} is no field to divide logs by")
+    value = compile_subject(subject.subject)
+    sql = (
+        f"SELECT toString({value.sql}) AS value, count() AS logs FROM {LOGS} AND value != '' "
+        "GROUP BY value ORDER BY logs DESC, value LIMIT {top:UInt32}"
+    )
+    rows = _select(t, sql, unit, window, Where("", value.params | {"top": top}))
+    return [(row["value"], row["logs"]) for row in rows]
 
 
-def attribute_keys(t: Telemetry, unit: Unit, window: Window, most_values: int = 30) -> list[str]:
-    """The attributes that divide the logs into a few groups, the commonest first."""
-    rows = t.query(
-        "SELECT toString(pair.1) AS key, count() AS n, uniq(pair.2) AS kinds FROM ("
-        f"SELECT arrayJoin(CAST(attributes, 'Array(Tuple(String, String))')) AS pair FROM {LOGS}"
-        ") GROUP BY key HAVING kinds BETWEEN 2 AND {most:UInt32} ORDER BY n DESC, key",
-        bind_scope(unit, window) | {"most": most_values},
-    ).to_pylist()
-    return [row["key"] for row in rows]
+def attribute_keys(t: Telemetry, unit: Unit, window: Window) -> list[str]:
+    """The keys of attributes in the window, the most frequent first."""
+    sql = (
+        f"SELECT key, count() AS logs FROM (SELECT mapKeys(attributes) AS keys FROM {LOGS}) "
+        "ARRAY JOIN keys AS key GROUP BY key ORDER BY logs DESC, key"
+    )
+    return [row["key"] for row in _select(t, sql, unit, window)]
 
 
-def _log(row: LogRow, turns: tuple[Turn, ...]) -> Log:
-    return Log(
-        unit=row.unit,
-        log_id=row.log_id,
-        conversation_id=row.conversation_id,
-        started=row.started,
-        ended=row.ended,
-        input=row.input,
-        output=row.output,
-        turns=turns,
-        user_id=row.user_id,
-        service=row.service,
-        environment=row.environment,
-        version=row.version,
-        model=row.model,
-        latency_ms=row.latency_ms,
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        cost_usd=row.cost_usd,
-        errors=row.errors,
-        signals=row.signals,
-        attributes=row.attributes,
+def started_of(t: Telemetry, unit: Unit, log_ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of these logs began; those that are not settled are missing."""
+    sql = (
+        "SELECT log_id, started FROM signals FINAL "
+        f"WHERE unit = {{unit:String}} AND log_id IN {{ids:Array(String)}} {_BY_KEY}"
+    )
+    found: dict[str, datetime] = {}
+    for ids in _batches(log_ids):
+        rows = t.query(sql, {"unit": unit, "ids": ids}).to_pylist()
+        found |= {row["log_id"]: utc(row["started"]) for row in rows}
+    return found
+
+
+def read_logs(t: Telemetry, unit: Unit, log_ids: Iterable[str]) -> list[Log]:
+    """These logs in full and in this order; those that are not settled are left out."""
+    logs = []
+    for ids in _batches(log_ids):
+        facts = _facts_of(t, unit, ids)
+        turns = _turns_of(t, unit, facts)
+        logs += [log_of(facts[key], turns[key]) for key in ids if key in facts]
+    return logs
+
+
+def conversation_detail(t: Telemetry, conversation_id: str) -> ConversationPage | None:
+    """A conversation, settled or not, with every turn and its facts; None where there is none.
+
+    Scores and selections are empty: they are asked for where they are kept."""
+    rows = _interactions_of(t, conversation_id)
+    if not rows:
+        return None
+    facts = _facts_of(t, "conversation", [conversation_id]).get(conversation_id)
+    own = _facts_of(t, "interaction", [row["trace_id"] for row in rows])
+    return ConversationPage(
+        conversation_id=conversation_id,
+        settled=facts is not None and _is_current(t, facts, rows),
+        facts=facts or summed("conversation", conversation_id, rows),
+        turns=tuple(TurnRow(turn=turn_of(row), facts=own.get(row["trace_id"])) for row in rows),
     )
 
 
-def _log_row(row: dict[str, Any]) -> LogRow:
-    times = {"started": _utc(row["started"]), "ended": _utc(row["ended"])}
-    made = {"signals": tuple(row["signals"]), "attributes": dict(row["attributes"])}
-    return LogRow(**{**row, **times, **made})
+def _select(
+    t: Telemetry, sql: str, unit: Unit, window: Window, where: Where | None = None
+) -> list[dict[str, Any]]:
+    bound = bind_scope(unit, window) | (where.params if where else {})
+    return t.query(near(t.topology, sql), bound).to_pylist()
 
 
-def _around(rows: Sequence[Mapping[str, Any]]) -> Window | None:
-    return _spanning([_utc(row["started"]) for row in rows])
+def _facts_of(t: Telemetry, unit: Unit, ids: Sequence[str]) -> dict[str, LogRow]:
+    sql = (
+        f"SELECT {LOG_ROW} FROM signals FINAL "
+        f"WHERE unit = {{unit:String}} AND log_id IN {{ids:Array(String)}} {_BY_KEY}"
+    )
+    found: dict[str, LogRow] = {}
+    for batch in _batches(ids):
+        rows = t.query(sql, {"unit": unit, "ids": batch}).to_pylist()
+        found |= {row["log_id"]: log_row(row) for row in rows}
+    return found
 
 
-def _spanning(times: Sequence[datetime]) -> Window | None:
-    """The window from the first to just past the last of these times."""
-    return Window(start=min(times), end=max(times) + timedelta(microseconds=1)) if times else None
+def _turns_of(t: Telemetry, unit: Unit, facts: Mapping[str, LogRow]) -> Mapping[str, list[Turn]]:
+    """The turns of each log in time order. Conversations' interactions lie within their days."""
+    turns: dict[str, list[Turn]] = defaultdict(list)
+    if not facts:
+        return turns
+    params: dict[str, Any] = {"ids": list(facts)}
+    traces, key = "{ids:Array(String)}", "trace_id"
+    if unit == "conversation":
+        key = "conversation_id"
+        params |= {
+            "first": min(fact.started for fact in facts.values()),
+            "last": max(fact.ended for fact in facts.values()),
+        }
+        traces = (
+            "(SELECT log_id FROM signals FINAL WHERE unit = 'interaction' "
+            "AND started >= {first:DateTime64(6, 'UTC')} AND started <= {last:DateTime64(6, 'UTC')} "
+            "AND conversation_id IN {ids:Array(String)})"
+        )
+    sql = (
+        f"SELECT {TURN} FROM interactions_final WHERE trace_id GLOBAL IN {traces} "
+        f"ORDER BY started, trace_id {_BY_KEY}"
+    )
+    for row in t.query(near(t.topology, sql), params).to_pylist():
+        turns[row[key]].append(turn_of(row))
+    return turns
 
 
-def _write_key(row: Mapping[str, Any]) -> str:
-    micros = (_utc(row["started"]) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    return f"{micros}:{row['log_id']}"
+def _interactions_of(t: Telemetry, conversation_id: str) -> list[dict[str, Any]]:
+    traces = (
+        "SELECT trace_id FROM interactions WHERE has(conversation_ids, {id:String}) "
+        "UNION DISTINCT SELECT trace_id FROM interactions WHERE trace_id = {id:String}"
+    )
+    sql = (
+        "SELECT * FROM (SELECT * FROM interactions_final "
+        f"WHERE trace_id GLOBAL IN ({traces})) WHERE conversation_id = {{id:String}} "
+        f"ORDER BY started, trace_id {_BY_KEY}"
+    )
+    return t.query(near(t.topology, sql), {"id": conversation_id}).to_pylist()
 
 
-def _read_key(text: str) -> dict[str, Any]:
-    micros, colon, log_id = text.partition(":")
-    if not colon or not re.fullmatch(r"-?\d{1,18}", micros):
-        raise CallerError(f"after={text[:40]!r} is none that a page gave as `next`")
-    return {"at": int(micros), "id": log_id}
+def _is_current(t: Telemetry, facts: LogRow, rows: Sequence[Mapping[str, Any]]) -> bool:
+    sql = (
+        "SELECT computed_at FROM signals FINAL "
+        f"WHERE unit = 'conversation' AND log_id = {{id:String}} {_BY_KEY}"
+    )
+    (row,) = t.query(sql, {"id": facts.log_id}).to_pylist()
+    touched = max(utc(row["touched"]) for row in rows)
+    return len(rows) == facts.turns and touched <= utc(row["computed_at"])
 
 
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    every = list(dict.fromkeys(ids))
+    for start in range(0, len(every), IDS):
+        yield every[start : start + IDS]
+
+
+def _cursor(row: LogRow) -> str:
+    return f"{(row.started - _EPOCH) // timedelta(microseconds=1)}.{row.log_id}"
+
+
+def _read_cursor(after: str) -> dict[str, Any]:
+    micros, _, log_id = after.partition(".")
+    try:
+        return {"after_started": _EPOCH + timedelta(microseconds=int(micros)), "after_id": log_id}
+    except (ValueError, OverflowError):
+        raise CallerError(f"{after!r} is no place in a list: use the `next` of the page before") from None

@@ -15,7 +15,7 @@ from assay.query import Condition
 from assay.records import Progress, SettleReport, Signal, no_progress
 from assay.store.telemetry import facts
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.facts import BUCKET, COLUMNS
+from assay.store.telemetry.facts import BUCKET, COLUMNS, near
 from assay.store.telemetry.schema import Table, create_table, local_name
 
 BUCKET_SIZE: Final = 10_000
@@ -118,18 +118,13 @@ class _Run:
         self._t.command(self._interactions, params | self._interaction_params)
         self._t.command(_forget_moved(self._t), params)
         count = f"SELECT count() AS traces, uniqExact(conversation_id) AS talks FROM ({facts.written()})"
-        (row,) = self._t.query(_near(self._t, count), params).to_pylist()
+        (row,) = self._t.query(near(self._t.topology, count), params).to_pylist()
         self._t.command(self._conversations, params | self._conversation_params)
         return row["traces"], row["talks"]
 
 
 def _insert(t: Telemetry, select: str, into: str = f"signals ({COLUMNS})") -> str:
-    return f"INSERT INTO {into} {_near(t, select)} {_SETTINGS}"
-
-
-def _near(t: Telemetry, sql: str) -> str:
-    """On one machine a subquery needs no GLOBAL, and without it the engine reads only what it names."""
-    return sql if t.topology.kind == "cluster" else sql.replace("GLOBAL ", "")
+    return f"INSERT INTO {into} {near(t.topology, select)} {_SETTINGS}"
 
 
 def _plan(t: Telemetry, run: str, computed_at: datetime, size: int) -> list[tuple[int, int, int]]:
