@@ -16,6 +16,7 @@ from tests.coverage.worlds import (
     labels_only,
     measure,
     ppi_wald,
+    regression,
     stratified_world,
 )
 
@@ -143,6 +144,16 @@ def test_the_usual_interval_fails_where_ours_holds() -> None:
         )
         assert found.share >= 0.93
         assert wald.share <= at_most
+
+
+def test_a_regression_on_rare_misses_fails_where_post_strata_hold() -> None:
+    """Why a yes/no judge is never regressed on: the miss that was not drawn is in no residual."""
+    rng = np.random.default_rng(9)
+    draw = partial(binary_world, rng, rate=0.005, sensitivity=0.6, false_alarm=0.02, labels=400, halves=True)
+    found, regressed = measure(draw, [chosen, regression], 400)
+    assert found.share >= 0.93
+    assert regressed.share <= 0.6
+    assert found.rmse <= 1.05 * regressed.rmse
 
 
 @pytest.mark.parametrize("name", DESIGNS)

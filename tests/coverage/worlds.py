@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.stats.choose import corrected_mean
+from assay.stats.prediction import regression_mean
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +50,14 @@ def chosen(sample: Sample) -> Interval | None:
 def labels_only(sample: Sample) -> Interval | None:
     found = corrected_mean(sample.label, None, sample.p1, sample.p2, population=sample.population)
     return None if found is None else (found.interval.value, found.interval.low, found.interval.high)
+
+
+def regression(sample: Sample) -> Interval | None:
+    """The regression with its Wilson-t interval, wherever it applies or not."""
+    if np.count_nonzero(~np.isnan(sample.label)) < 3:
+        return None
+    fit = regression_mean(sample.label, sample.judge, sample.p1, sample.p2, population=sample.population)
+    return fit.interval.value, fit.interval.low, fit.interval.high
 
 
 def ppi_wald(sample: Sample) -> Interval | None:
