@@ -454,6 +454,18 @@ def test_a_file_that_changes_in_between_is_not_written(tmp_path: Path) -> None:
         list(plan.span_tables())
 
 
+def test_rows_without_a_time_are_of_the_day_before_the_file(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path, [{"id": "1", "input": "x"}, {"id": "2", "input": "y"}])
+    os.utime(path, (1_700_000_000, 1_700_000_000))  # 2023-11-14, 22:13 UTC
+    plan = read_file(path, ImportOptions())
+    (spans,) = plan.span_tables()
+    days = {
+        time.date().isoformat() for time in spans["Timestamp"].cast(pa.timestamp("us", "UTC")).to_pylist()
+    }
+    assert days == {"2023-11-13"}
+    assert any("no time" in note for note in plan.notes)
+
+
 def test_parse_columns_refuses_what_names_nothing() -> None:
     with pytest.raises(FileError, match="NAME=COLUMN"):
         parse_columns(["input"])

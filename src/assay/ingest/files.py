@@ -21,6 +21,7 @@ from assay.ingest.rows import Row, RowFile, open_rows
 from assay.records import Progress, Unit, no_progress
 
 SPANS_AT_ONCE = 2_000
+DAY_NS = 86_400 * 10**9
 _REPORT_ROWS = 1_000
 
 _TYPES: dict[str, pa.DataType] = {
@@ -96,6 +97,8 @@ class _Reader:
     ) -> None:
         self._file, self._options, self._columns = file, options, columns
         self._modified_ns, self._size_bytes = modified_ns, size_bytes
+        # A day that is over, so that its logs are settled and its sizes are known.
+        self._undated_ns = max(modified_ns // DAY_NS - 1, 1) * DAY_NS
         marks = (*options.labels, *options.scores)
         self._wanted = {*columns.values(), *(mark.column for mark in marks)}
         # a row of a conversation that is told elsewhere, by several rows, is an interaction
@@ -194,14 +197,14 @@ class _Reader:
         return messages
 
     def _started_ns(self, row: Row, messages: Sequence[Message]) -> int:
-        """The first message's time, else the row's, else a later message's, else the file's."""
+        """The first message's time, else the row's, else a later one's, else the day before the file's."""
         told = [one.time_ns for one in messages if one.time_ns is not None]
         own = time_ns_of(self._cell(row, "timestamp"), row.number, self._columns.get("timestamp", ""))
         if messages[0].time_ns is not None:
             return messages[0].time_ns
         if own is not None:
             return min(own, told[0]) if told else own
-        return told[0] if told else self._modified_ns // 1000 * 1000 + row.number * 1000
+        return told[0] if told else self._undated_ns + row.number * 1000
 
     def _count(self, row: Row, tally: _Tally) -> None:
         conversation = self._conversation(row)
@@ -250,8 +253,8 @@ class _Reader:
             yield f"{tally.textless:,} of {tally.rows:,} rows have no text"
         if tally.undated:
             yield (
-                f"{tally.undated:,} of {tally.rows:,} rows have no time: they got that of the file's last "
-                "change, so a copy of the file that was changed later is another import"
+                f"{tally.undated:,} of {tally.rows:,} rows have no time: they are taken to be of the UTC day "
+                "before the file was last changed"
             )
         if tally.untimed:
             untimed = f"{tally.untimed:,} of {tally.rows:,} rows"
