@@ -134,10 +134,14 @@ def _population(parts: Parts, unit: Unit, window: Window) -> Population:
     slices = {
         field: counts
         for field in fields
-        if len(counts := logs.slice_counts(parts.telemetry, unit, window, field, top=MOST_VALUES)) > 1
+        if 1 < len(counts := _values(parts, unit, window, field)) <= MOST_VALUES
     }
     return Population(
         signals=logs.signal_counts(parts.telemetry, unit, window),
         slices=slices,
         meanings={signal.name: signal.meaning for signal, _ in parts.signals},
     )
+
+
+def _values(parts: Parts, unit: Unit, window: Window, field: str) -> list[tuple[str, int]]:
+    return logs.slice_counts(parts.telemetry, unit, window, field, top=MOST_VALUES + 1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from assay.app.parts import Parts
@@ -11,12 +14,9 @@ from assay.records import (
     ConversationPage,
     HourAccounting,
     LogPage,
-    LogRow,
     MetricInfo,
     ScoreRow,
     Selection,
-    Turn,
-    TurnRow,
     Unit,
     Window,
 )
@@ -37,24 +37,23 @@ def list_logs(
 
 def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
     """All that is known of a conversation, also of one that has not settled; None where nothing is."""
-    t = parts.telemetry
-    traces = logs.unsettled_turns(t, conversation_id)
-    if not traces:
+    page = logs.conversation_detail(parts.telemetry, conversation_id)
+    if page is None:
         return None
-    told = logs.read_turns(t, traces)
-    turns = [told[trace] for trace in traces if trace in told]
-    whole = Window(start=turns[0].started - timedelta(days=1), end=turns[-1].started + timedelta(days=1))
-    of_turns = {row.log_id: row for row in logs.fact_rows(t, "interaction", traces, whole)}
-    facts = next(iter(logs.fact_rows(t, "conversation", [conversation_id], whole)), None)
-    idle_since = parts.clock() - timedelta(seconds=parts.idle_s)
-    settled = facts is not None and max(turn.ended for turn in turns) <= idle_since
-    return ConversationPage(
-        conversation_id=conversation_id,
-        settled=settled,
-        facts=facts or _first_facts(conversation_id, turns),
-        turns=tuple(_turn_row(parts, turn, of_turns.get(turn.interaction_id)) for turn in turns),
-        scores=_scores(parts, "conversation", conversation_id),
-        selections=_selections(parts, "conversation", conversation_id),
+    traces = [row.turn.interaction_id for row in page.turns]
+    told, decided = _scores(parts, "interaction", traces), _selections(parts, "interaction", traces)
+    return replace(
+        page,
+        turns=tuple(
+            replace(
+                row,
+                scores=told.get(row.turn.interaction_id, ()),
+                selections=decided.get(row.turn.interaction_id, ()),
+            )
+            for row in page.turns
+        ),
+        scores=_scores(parts, "conversation", [conversation_id]).get(conversation_id, ()),
+        selections=_selections(parts, "conversation", [conversation_id]).get(conversation_id, ()),
     )
 
 
@@ -81,44 +80,28 @@ def accounting_by_hour(parts: Parts, info: MetricInfo, window: Window) -> tuple[
     )
 
 
-def _turn_row(parts: Parts, turn: Turn, facts: LogRow | None) -> TurnRow:
-    return TurnRow(
-        turn=turn,
-        facts=facts,
-        scores=_scores(parts, "interaction", turn.interaction_id),
-        selections=_selections(parts, "interaction", turn.interaction_id),
-    )
-
-
-def _scores(parts: Parts, unit: Unit, log_id: str) -> tuple[ScoreRow, ...]:
+def _scores(parts: Parts, unit: Unit, log_ids: Sequence[str]) -> dict[str, tuple[ScoreRow, ...]]:
     infos = parts.infos()
-    rows = scores.scores_of(parts.telemetry, unit, log_id).to_pylist()
-    return tuple(_score(row, infos.get(row["metric"])) for row in rows)
+    found: dict[str, list[ScoreRow]] = defaultdict(list)
+    for row in scores.scores_of(parts.telemetry, unit, log_ids).to_pylist():
+        found[row["log_id"]].append(_score(row, infos.get(row["metric"])))
+    return {log_id: tuple(rows) for log_id, rows in found.items()}
 
 
 def _score(row: dict[str, Any], info: MetricInfo | None) -> ScoreRow:
     value = row["value"] if row["fate"] == "scored" else None
-    shown = ScoreRow.__dataclass_fields__
-    given = {name: cell for name, cell in row.items() if name in shown}
-    given |= {"value": value, "simulated": bool(row["simulated"])}
-    given["scored_at"] = row["scored_at"].astimezone(UTC)
-    given["failing"] = info.fails(value) if info is not None and value is not None else None
+    given = {name: cell for name, cell in row.items() if name in ScoreRow.__dataclass_fields__}
+    given |= {
+        "value": value,
+        "simulated": bool(row["simulated"]),
+        "scored_at": row["scored_at"].astimezone(UTC),
+        "failing": info.fails(value) if info is not None and value is not None else None,
+    }
     return ScoreRow(**given)
 
 
-def _selections(parts: Parts, unit: Unit, log_id: str) -> tuple[Selection, ...]:
-    return tuple(selections.selections_of(parts.telemetry, unit, log_id))
-
-
-def _first_facts(conversation_id: str, turns: list[Turn]) -> LogRow:
-    """What can be said of a conversation whose facts are not computed yet."""
-    return LogRow(
-        unit="conversation",
-        log_id=conversation_id,
-        conversation_id=conversation_id,
-        started=turns[0].started,
-        ended=max(turn.ended for turn in turns),
-        input=turns[0].input,
-        output=turns[-1].output,
-        turns=len(turns),
-    )
+def _selections(parts: Parts, unit: Unit, log_ids: Sequence[str]) -> dict[str, tuple[Selection, ...]]:
+    found: dict[str, list[Selection]] = defaultdict(list)
+    for selection in selections.selections_of(parts.telemetry, unit, log_ids):
+        found[selection.log_id].append(selection)
+    return {log_id: tuple(rows) for log_id, rows in found.items()}

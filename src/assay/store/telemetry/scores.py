@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from assay.records import MetricKind, Unit, Window
@@ -44,12 +46,12 @@ def to_label(t: Telemetry, *, metric: str, policy: str, unit: Unit, window: Wind
     )
 
 
-def scores_of(t: Telemetry, unit: Unit, log_id: str) -> pa.Table:
-    """Every outcome of one log, all columns, by metric, the newest first."""
+def scores_of(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> pa.Table:
+    """Every outcome of these logs, all columns, by log and metric, the newest first."""
     return t.query(
-        "SELECT * FROM scores FINAL WHERE unit = {unit:String} AND log_id = {log_id:String} "
-        "ORDER BY metric, scored_at DESC, kind, rater",
-        {"unit": unit, "log_id": log_id},
+        "SELECT * FROM scores FINAL WHERE unit = {unit:String} AND log_id IN {log_ids:Array(String)} "
+        "ORDER BY log_id, metric, scored_at DESC, kind, rater",
+        {"unit": unit, "log_ids": list(log_ids)},
     )
 
 

@@ -102,12 +102,12 @@ def selected_counts(t: Telemetry, policy: str, unit: Unit, window: Window) -> pa
     )
 
 
-def selections_of(t: Telemetry, unit: Unit, log_id: str) -> list[Selection]:
-    """Every decision about one log, by policy, judge before label."""
+def selections_of(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> list[Selection]:
+    """Every decision about these logs, by log and policy, judge before label."""
     rows = t.query(
-        "SELECT * FROM selections FINAL WHERE unit = {unit:String} AND log_id = {log_id:String} "
-        "ORDER BY policy, stage",
-        {"unit": unit, "log_id": log_id},
+        "SELECT * FROM selections FINAL WHERE unit = {unit:String} AND log_id IN {log_ids:Array(String)} "
+        "ORDER BY log_id, policy, stage",
+        {"unit": unit, "log_ids": list(log_ids)},
     ).to_pylist()
     return [
         Selection(
