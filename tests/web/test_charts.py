@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 from dataclasses import replace
 
@@ -97,3 +100,25 @@ def test_the_chart_script_is_served_zipped_and_plain(client: TestClient) -> None
     assert "content-encoding" not in plain.headers
     assert plain.text == zipped.text
     assert "window.vegaEmbed" in plain.text
+
+
+def test_a_chart_waits_for_a_half_imported_pandas() -> None:
+    script = """
+        import sys, threading
+        from datetime import date
+        import altair, vl_convert
+        from assay.records import DayEstimate, Estimate
+        from assay.web.charts import Charts
+        estimate = Estimate(metric="m", value=0.5, low=0.4, high=0.6, level=0.95, method="", n_seen=1,
+                            n_judged=1, n_labelled=1)
+        assert "pandas" not in sys.modules
+        threading.Thread(target=lambda: __import__("pandas")).start()
+        while "pandas" not in sys.modules:
+            pass
+        assert not hasattr(sys.modules["pandas"], "Timestamp")
+        assert Charts().trend([DayEstimate(day=date(2025, 1, 1), estimate=estimate)]) is not None
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -92,6 +92,7 @@ def test_overview_answers_both_questions(client: TestClient) -> None:
     assert "Where should we focus?" in page.text
     assert "stands out" in page.text
     assert "/logs?unit=conversation&q=signal.refusal+and+score.resolved+%3C+0.5" in page.links()
+    assert "3 groups not clearly different from the rest" in page.text
     assert "212 conversations are still open" in page.text
 
 

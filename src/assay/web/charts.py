@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -67,6 +69,7 @@ class Charts:
                 self._drawn.move_to_end(key)
                 return self._drawn[key]
         with self._drawing:
+            _finish_imports()
             chart = Chart(_draw(trend_spec(rows, WIDE)), _draw(trend_spec(rows, NARROW)), rows)
         with self._lock:
             self._drawn[key] = chart
@@ -101,6 +104,13 @@ class Charts:
         day = date(2024, 1, 1)
         self.trend([DayEstimate(day=day + timedelta(days=n), estimate=estimate) for n in range(2)])
         self.bundle()
+
+
+def _finish_imports() -> None:
+    """Altair takes pandas from `sys.modules`, where it breaks on one that another thread is only
+    half through importing. Importing it waits for that thread."""
+    with suppress(ImportError):
+        importlib.import_module("pandas")
 
 
 def _draw(spec: dict[str, Any]) -> Drawing:
