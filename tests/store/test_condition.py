@@ -1,0 +1,215 @@
+"""A filter means the same in SQL and in Python, and what is in it stays a value."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.query.conditions import CONDITIONS, HOSTILE, START, TEXTS, WORDS
+
+from assay.errors import FilterError
+from assay.query import Condition, fold_words, holds, parse
+from assay.store.telemetry.condition import compile_condition, folded_words
+from assay.store.telemetry.connection import Telemetry
+
+NOW = START + timedelta(days=2)
+MAP = pa.map_(pa.string(), pa.string())
+
+
+def make_row(number: int, **facts: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "unit": "conversation",
+        "log_id": f"log-{number}",
+        "conversation_id": f"log-{number}",
+        "started": START + timedelta(hours=7 * number, microseconds=number),
+        "ended": START + timedelta(hours=7 * number + 1),
+        "service": "shop",
+        "environment": "",
+        "version": "v7",
+        "user_id": "",
+        "model": "",
+        "turns": number,
+        "spans": 3 * number,
+        "llm_calls": 1,
+        "tool_calls": 0,
+        "tool_errors": 0,
+        "errors": number % 2,
+        "latency_ms": 1.5 * number,
+        "input_tokens": 7 * number,
+        "output_tokens": 3,
+        "cost_usd": 0.1 * number,
+        "feedback": None,
+        "similarity": 0.5,
+        "input": "",
+        "output": "",
+        "attributes": {},
+        "signals": [],
+    }
+    return row | facts
+
+
+ROWS = [
+    make_row(0, input="a HUMAN, please", output="Refund", feedback=0.0, signals=["error", "or"]),
+    make_row(1, input="can’t you?", version="", attributes={"topic": "v7", "n": "1.50"}, feedback=0.5),
+    make_row(2, input="real  person", output="ñandú", attributes={"n": "-3", "a'b": "'"}, feedback=1.0),
+    make_row(3, input="ÑANDÚ", output="İstanbul ΑΣ", attributes={"n": "7\n", "topic": "\\"}),
+    make_row(4, input="", output="o'neil", signals=["refusal"], model="'); DROP TABLE signals; --"),
+    make_row(5, input="{c0:String}", output="100%s \x00 \\' \"", attributes={"n": "seven", "topic": '"'}),
+    make_row(6, input="humanity", user_id="\x00", attributes={"n": "1e3", "topic": "Refund"}),
+    *(make_row(7 + number, input=text, output=text, model=text) for number, text in enumerate(HOSTILE)),
+]
+SCORED = {"log-0": 0.0, "log-1": 0.5, "log-2": 1.0}
+LABELLED = {"log-1": 1.0, "log-4": 0.5}
+SAID = {"log-4": "a real person, refund"}
+
+
+@pytest.fixture(scope="module")
+def filled(embedded: Telemetry) -> Telemetry:
+    """The rows above, with scores of machines and people, and one interaction that says more."""
+    for table in ("signals", "scores"):
+        embedded.command(f"TRUNCATE TABLE {table}")
+    said = [
+        make_row(100, unit="interaction", conversation_id=talk, input=text) for talk, text in SAID.items()
+    ]
+    embedded.insert("signals", _facts_table([*ROWS, *said]))
+    embedded.insert("scores", _scores_table())
+    return embedded
+
+
+def _facts_table(rows: list[dict[str, Any]]) -> pa.Table:
+    stamped = [{**row, "attributes": list(row["attributes"].items()), "computed_at": NOW} for row in rows]
+    fields = [
+        pa.field(name, MAP if name == "attributes" else pa.array([r[name] for r in stamped]).type)
+        for name in stamped[0]
+    ]
+    return pa.Table.from_pylist(stamped, pa.schema(fields))
+
+
+def _scores_table() -> pa.Table:
+    same = {"metric": "resolved", "metric_version": "1", "unit": "conversation", "started": START}
+    rows = [
+        *(_score(key, "judge", value, NOW) for key, value in SCORED.items()),
+        # An older version said otherwise, and a newer one could not tell.
+        _score("log-0", "judge", 1.0, NOW - timedelta(days=1), metric_version="0"),
+        _score("log-0", "judge", None, NOW + timedelta(hours=1), metric_version="2", fate="failed"),
+        _score("log-3", "judge", None, NOW, fate="skipped"),
+        _score("log-1", "human", 1.0, NOW, rater="ann"),
+        _score("log-4", "human", 0.0, NOW, rater="ann"),
+        _score("log-4", "human", 1.0, NOW, rater="bob"),
+    ]
+    return pa.Table.from_pylist([same | row for row in rows])
+
+
+def _score(log_id: str, kind: str, value: float | None, at: datetime, **more: Any) -> dict[str, Any]:
+    plain = {"metric_version": "1", "rater": "", "fate": "scored"}
+    return plain | {"log_id": log_id, "kind": kind, "value": value, "scored_at": at} | more
+
+
+def in_sql(t: Telemetry, condition: Condition) -> set[str]:
+    where = compile_condition(condition, words=WORDS, now=NOW)
+    rows = t.query(
+        f"SELECT log_id FROM signals FINAL WHERE unit = 'conversation' AND {where.sql}", where.params
+    )
+    return {row["log_id"] for row in rows.to_pylist()}
+
+
+def in_python(condition: Condition) -> set[str]:
+    found = set()
+    for row in ROWS:
+        key = row["log_id"]
+        known = {
+            **row,
+            "scores": {"resolved": SCORED[key]} if key in SCORED else {},
+            "labels": {"resolved": LABELLED[key]} if key in LABELLED else {},
+            "said": [SAID[key]] if key in SAID else [],
+        }
+        if holds(condition, known, words=WORDS, now=NOW):
+            found.add(key)
+    return found
+
+
+@given(CONDITIONS)
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sql_and_python_agree(filled: Telemetry, condition: Condition) -> None:
+    assert in_sql(filled, condition) == in_python(condition)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("score.resolved < 0.5", {"log-0"}),
+        ("score.resolved != 0.5", {"log-0", "log-2"}),
+        ("label.resolved = 0.5", {"log-4"}),
+        ("judged", {"log-0", "log-1", "log-2"}),
+        ("labelled and not judged", {"log-4"}),
+        ('text contains "REAL PERSON, REF"', {"log-4"}),
+        ("text mentions @asks_human", {"log-0", "log-2", "log-4"}),
+        ("input mentions @odd", {"log-1", "log-3"}),
+        ("last 40h and turns < 4", {"log-2", "log-3"}),
+        ('attr["n"] >= 1.5', {"log-1"}),
+        ("feedback < 0.5", {"log-0"}),
+        ('started >= "2026-11-01T07:00:00.000001" and started < "2026-11-01T07:00:00.000002"', {"log-1"}),
+    ],
+)
+def test_a_filter_finds_its_logs(filled: Telemetry, text: str, expected: set[str]) -> None:
+    assert in_sql(filled, parse(text)) == expected
+
+
+@given(TEXTS)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_words_are_parted_alike(filled: Telemetry, text: str) -> None:
+    sql = f"SELECT {folded_words('x')} AS folded FROM (SELECT {{x:String}} AS x)"
+    (row,) = filled.query(sql, {"x": text}).to_pylist()
+    assert " ".join(row["folded"].split()) == fold_words(text).strip()
+
+
+def test_hostile_values_are_bound_and_the_store_lives(filled: Telemetry) -> None:
+    for text in HOSTILE:
+        assert in_sql(filled, parse(f"model = {_quoted(text)}")) == {
+            row["log_id"] for row in ROWS if row["model"] == text
+        }
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def test_a_long_word_list_is_searched_whole(filled: Telemetry) -> None:
+    words = {"long": [f"word {number}" for number in range(1_200)] + ["humanity"]}
+    where = compile_condition(parse("input mentions @long"), words=words)
+    rows = filled.query(f"SELECT log_id FROM signals FINAL WHERE {where.sql}", where.params)
+    assert rows.column("log_id").to_pylist() == ["log-6"]
+
+
+def test_an_empty_word_list_holds_of_nothing(filled: Telemetry) -> None:
+    assert compile_condition(parse("input mentions @none"), words={"none": ["..."]}).sql == "0"
+
+
+def test_what_can_not_be_asked_is_said() -> None:
+    with pytest.raises(FilterError, match="unknown word list `nope`"):
+        compile_condition(parse("input mentions @nope"))
+    with pytest.raises(FilterError, match="depends on when"):
+        compile_condition(parse("last 2d"))
+    for text in ("signal.error", "judged", "score.x > 0"):
+        with pytest.raises(FilterError, match="use facts"):
+            compile_condition(parse(text), source="facts")
+
+
+def test_conditions_of_one_statement_keep_their_values_apart(filled: Telemetry) -> None:
+    few = compile_condition(parse("turns < 2"), prefix="a")
+    odd = compile_condition(parse("errors = 1"), prefix="b")
+    counts = f"countIf({few.sql}) AS few, countIf({odd.sql}) AS odd"
+    sql = f"SELECT {counts} FROM signals FINAL WHERE unit = 'conversation'"
+    expected = {
+        "few": sum(row["turns"] < 2 for row in ROWS),
+        "odd": sum(row["errors"] == 1 for row in ROWS),
+    }
+    assert filled.query(sql, few.params | odd.params).to_pylist() == [expected]
+
+
+def test_times_outside_the_stores_range_are_its_ends(filled: Telemetry) -> None:
+    everything = {row["log_id"] for row in ROWS}
+    assert in_sql(filled, parse('started > "0001-01-01" and ended < "9999-12-31"')) == everything
