@@ -54,7 +54,7 @@ class Telemetry:
         self.path = path
         self._connect = connect
         self._lock = lock
-        self._reserve_bytes = reserve_bytes
+        self.reserve_bytes = reserve_bytes
         self._idle: queue.LifoQueue[Client] = queue.LifoQueue()
         self._tickets = threading.BoundedSemaphore(handles)
         self._handles = handles
@@ -115,9 +115,9 @@ class Telemetry:
         if self.path is None:
             return
         free_bytes = shutil.disk_usage(self.path).free
-        if free_bytes - size_bytes < self._reserve_bytes:
+        if free_bytes - size_bytes < self.reserve_bytes:
             raise StoreFull(
-                f"{free_bytes:,} bytes are free at {self.path} and {self._reserve_bytes:,} are kept in "
+                f"{free_bytes:,} bytes are free at {self.path} and {self.reserve_bytes:,} are kept in "
                 "reserve: nothing was written; make room and try again"
             )
 

@@ -6,10 +6,10 @@ import re
 
 PARTS = "Array(Tuple(type String, text String, content String))"
 MESSAGES = (
-    f"Array(Tuple(role String, type String, content String, parts {PARTS}, "
+    f"Array(Tuple(role String, content String, type String, parts {PARTS}, "
     "data Tuple(content String), kwargs Tuple(type String, content String)))"
 )
-"""The messages of OpenTelemetry GenAI, of OpenAI and LangChain's two shapes, in one tolerant type."""
+"""The messages of OpenTelemetry GenAI, OpenAI and LangChain (objects, or pairs of role and content)."""
 TEXT_TYPES = "('', 'text', 'input_text', 'output_text')"
 TEXT_KEYS = (
     *("output", "answer", "final_answer", "response", "result", "input", "question", "query"),

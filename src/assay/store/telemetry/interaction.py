@@ -144,6 +144,9 @@ def _columns() -> Stage:
     first = "arrayFirst(x -> x != '', all_{0})"
     tokens = "arraySum((t, f) -> if(f, t, 0), all_{0}, is_counted)"
     unique = "arraySort(arrayFilter((p, n) -> n = 1, pairs, arrayEnumerateUniq(arrayMap(p -> p.1, pairs))))"
+    wrapped = "startsWith(x.2.output, '{') AND JSONExtractString(x.2.output, 'type') = 'tool'"
+    unwrapped = "JSONExtractString(x.2.output, 'data', 'content')"
+    result = f"if({wrapped} AND {unwrapped} != '', {unwrapped}, x.2.output)"
     number = "toUInt32OrZero(splitByChar('.', d.1)[3])"
     in_order = f"arrayMap(d -> d.2, arraySort(d -> {number}, x.2.documents))"
     documents = f"arrayFlatten(arrayMap(x -> {in_order}, told))"
@@ -169,7 +172,7 @@ def _columns() -> Stage:
         "feedback": "if(opinion > 1, NULL, opinion)",
         "attributes": f"CAST({unique}, 'Map(String, String)')",
         "tools": (
-            "CAST(arrayMap(x -> (x.2.name, x.2.input, x.2.output, x.2.error), "
+            f"CAST(arrayMap(x -> (x.2.name, x.2.input, {result}, x.2.error), "
             f"arrayFilter(x -> x.2.kind = 'tool', told)), '{TOOLS}')"
         ),
         "context": f"arrayDistinct(arrayFilter(t -> t != '', {documents}))",
