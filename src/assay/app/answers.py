@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 
 from assay.app.parts import Parts
@@ -19,34 +16,6 @@ DAYS = 14
 SLICES = ("version", "model", "environment", "service")
 MOST_VALUES = 30
 MOST_ATTRIBUTES = 8
-
-
-class ReportCache:
-    """The newest report of each window for a short while: pages ask more often than answers change."""
-
-    def __init__(self, fresh_s: float = 15.0, most: int = 8) -> None:
-        self._fresh_s = fresh_s
-        self._most = most
-        self._lock = threading.Lock()
-        self._made: dict[Window, tuple[float, Report]] = {}
-
-    def get(self, window: Window, make: Callable[[], Report]) -> Report:
-        """The report of that window, made now unless one is fresh; made once however many ask."""
-        with self._lock:
-            made_at, report = self._made.get(window, (-self._fresh_s, None))
-            now = time.monotonic()
-            if report is None or now - made_at >= self._fresh_s:
-                report = make()
-                self._made.pop(window, None)
-                self._made[window] = (time.monotonic(), report)
-                while len(self._made) > self._most:
-                    del self._made[next(iter(self._made))]
-            return report
-
-    def clear(self) -> None:
-        """Forget all: something changed."""
-        with self._lock:
-            self._made.clear()
 
 
 def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRequest) -> Estimate:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from assay.app import answers, flow, marks, views
+from assay.app.cache import ReportCache
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
@@ -71,7 +72,7 @@ class Application:
             max_attribute_bytes=int(parts.settings.ingest.max_attribute_mb * MB),
         )
         self._deciding = threading.RLock()
-        self._reports = answers.ReportCache()
+        self._reports = ReportCache()
 
     @property
     def project(self) -> str:
@@ -107,7 +108,7 @@ class Application:
         with self._deciding:
             done = flow.settle(self._parts, progress, idle=not request.even_active)
         if done.conversations:
-            self._reports.clear()
+            self._reports.expire()
         return done
 
     def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:

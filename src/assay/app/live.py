@@ -16,15 +16,19 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def settle_regularly(application: Application, every_s: float) -> Iterator[None]:
-    """In a thread, every so often, until the block ends. A pass that fails is logged and tried again."""
+    """In a thread, every so often, until the block ends. A pass that fails is logged and tried again.
+
+    Each pass also looks at the report, so that the first page finds one that is made."""
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.wait(every_s):
+        while not stop.is_set():
             try:
                 application.settle(SettleRequest())
+                application.report()
             except AssayError as error:
                 log.warning("conversations could not be settled, trying again in %g s: %s", every_s, error)
+            stop.wait(every_s)
 
     thread = threading.Thread(target=work, name="settle", daemon=True)
     thread.start()
