@@ -154,6 +154,12 @@ class Application:
         )
         return self._reports.get(window, lambda: answers.report(self._parts, window))
 
+    def prepare(self) -> None:
+        """Make the first page's report, unless there is one."""
+        window = self._window(Span())
+        if window not in self._reports:
+            self.report(window)
+
     def explain(self, metric: str, window: Window | None = None) -> MetricReport:
         self._parts.info(metric)
         found = {report.info.name: report for report in self.report(window).metrics}

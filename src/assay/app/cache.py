@@ -40,6 +40,10 @@ class ReportCache:
             threading.Thread(target=self._renew, args=(window, make), name="report", daemon=True).start()
         return report
 
+    def __contains__(self, window: Window) -> bool:
+        with self._lock:
+            return window in self._made
+
     def expire(self) -> None:
         """New logs came: what is made may still be shown while another is made."""
         with self._lock:

@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 def settle_regularly(application: Application, every_s: float) -> Iterator[None]:
     """In a thread, every so often, until the block ends. A pass that fails is logged and tried again.
 
-    Each pass also looks at the report, so that the first page finds one that is made."""
+    Each pass also sees to it that the first page finds its report made."""
     stop = threading.Event()
 
     def work() -> None:
         while not stop.is_set():
             try:
                 application.settle(SettleRequest())
-                application.report()
+                application.prepare()
             except AssayError as error:
                 log.warning("conversations could not be settled, trying again in %g s: %s", every_s, error)
             stop.wait(every_s)
