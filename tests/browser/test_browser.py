@@ -160,7 +160,7 @@ def test_the_page_is_whole_without_javascript(browser: Browser, address: str) ->
     page.goto(address)
     assert page.locator(".chart .narrow svg path").count() > 5
     assert page.locator(".chart .wide").is_hidden()
-    page.locator("details.data summary").click()
+    page.get_by_text("The numbers behind the chart").click()
     assert page.get_by_text("Thu 20 Nov 2025").is_visible()
     page.goto(address + "/logs")
     page.fill("input[name=q]", "turns > 1000")
