@@ -8,7 +8,7 @@ from assay.app.parts import Parts
 from assay.app.requests import EstimateRequest
 from assay.estimates.metric import estimate_metric
 from assay.estimates.report import Population, build_report, metric_report
-from assay.query import quote
+from assay.query import And, quote
 from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Unit, Window
 from assay.store.telemetry import accounting, ledger, logs
 
@@ -23,8 +23,9 @@ def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRe
     found = _ledger(parts, info, window, condition=request.where)
     return estimate_metric(
         found.rows,
-        sum(found.decided_by_day.values()),
+        found.seen,
         info,
+        decided=sum(found.decided_by_day.values()),
         level=request.level,
         target_width=request.target_width,
     )
@@ -61,7 +62,8 @@ def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: P
     return metric_report(
         info,
         found.rows,
-        seen_by_day=found.decided_by_day,
+        seen_by_day=found.seen_by_day,
+        decided_by_day=found.decided_by_day,
         population=population,
         accounting=accounting.accounting(
             parts.telemetry,
@@ -81,15 +83,18 @@ def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: P
 def _ledger(
     parts: Parts, info: MetricInfo, window: Window, *, condition: str = "", columns: tuple[str, ...] = ()
 ) -> ledger.Ledger:
+    """What the metric's policy covers of the logs that the condition holds of."""
+    policy = parts.policy_of(info)
+    covered = [part for part in (parts.parse(policy.where), parts.parse(condition)) if part is not None]
     return ledger.read_ledger(
         parts.telemetry,
         metric=info.name,
         metric_version=info.version,
         kind=info.kind,
-        policy=parts.policy_of(info).name,
+        policy=policy.name,
         unit=info.unit,
         window=window,
-        condition=parts.parse(condition),
+        condition=And(parts=tuple(covered)) if len(covered) > 1 else next(iter(covered), None),
         columns=columns,
         words=parts.words,
         now=parts.clock(),

@@ -32,7 +32,9 @@ def list_logs(
         parts.telemetry, unit, window, condition, limit=limit, after=after, words=parts.words, now=now
     )
     total = logs.count_logs(parts.telemetry, unit, window, condition, words=parts.words, now=now)
-    return LogPage(unit=unit, filter=text, total=total, rows=page.rows, next=page.next)
+    told = _scores(parts, unit, [row.log_id for row in page.rows])
+    rows = tuple(replace(row, scores=told.get(row.log_id, ())) for row in page.rows)
+    return LogPage(unit=unit, filter=text, total=total, rows=rows, next=page.next)
 
 
 def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
