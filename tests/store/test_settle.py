@@ -36,6 +36,8 @@ SIGNALS = (
 
 @pytest.fixture
 def run(telemetry: Telemetry) -> Callable[..., SettleReport]:
+    telemetry.command("DROP TABLE IF EXISTS settled SYNC")
+
     def settle_now(**changes: Any) -> SettleReport:
         given: dict[str, Any] = {"words": WORDS, "prices": PRICES, "idle_s": 900.0, "now": NOW}
         return settle(telemetry, SIGNALS, **(given | changes))
@@ -204,6 +206,30 @@ def test_a_trace_with_two_conversations_belongs_to_the_first_it_names(
     run()
     assert {key: row["turns"] for key, row in rows(telemetry).items()} == {"first": 1, "second": 1}
     assert run().conversations == 0
+
+
+def test_what_was_settled_long_ago_is_not_looked_at_again(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    """Old traces of a conversation count when it goes on, those of others do not."""
+    put(telemetry, turn("a", "t"), turn("x", "t"), turn("x", "u", span="later", minute=1), turn("y", "u"))
+    run()
+    telemetry.command(
+        "INSERT INTO settled SELECT 'interactions', now64(3, 'UTC'), now64(6, 'UTC') + toIntervalSecond(1)"
+    )
+    assert run() == SettleReport(interactions=0, conversations=0, unsettled=0)
+    put(telemetry, turn("b", "t", minute=2), turn("c", trace_id("d"), minute=3))
+    assert run() == SettleReport(interactions=4, conversations=2, unsettled=0)
+    assert {key: row["turns"] for key, row in rows(telemetry).items()} == {"t": 3, "u": 1, trace_id("d"): 1}
+
+
+def test_a_conversation_named_after_its_first_trace_is_one(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    put(telemetry, turn("d"))
+    run()
+    put(telemetry, turn("e", trace_id("d"), minute=1))
+    assert run() == SettleReport(interactions=2, conversations=1, unsettled=0)
 
 
 def test_small_buckets_give_the_same(telemetry: Telemetry, run: Callable[..., Any]) -> None:

@@ -27,7 +27,13 @@ touched this shortly before they were computed have their spans counted again.""
 
 SETTLING: Final = Table(
     name="settling",
-    columns=("run String", "bucket UInt32", "trace_id String", "conversation_id String"),
+    columns=(
+        "run String",
+        "bucket UInt32",
+        "trace_id String",
+        "conversation_id String",
+        "touched DateTime64(3, 'UTC')",
+    ),
     engine="ReplacingMergeTree",
     partition_by="run",
     order_by="(bucket, conversation_id, trace_id)",
@@ -35,9 +41,23 @@ SETTLING: Final = Table(
 )
 """What runs are working on; a run drops its partition when it is done."""
 
+SETTLED: Final = Table(
+    name="settled",
+    columns=("name String", "upto DateTime64(3, 'UTC')", "at DateTime64(6, 'UTC')"),
+    engine="ReplacingMergeTree",
+    version="at",
+    partition_by="tuple()",
+    order_by="name",
+    shard_by="cityHash64(name)",
+)
+"""One row: whatever was touched before `upto` is computed, so that a run that has nothing to do is cheap."""
+
+STEP: Final = timedelta(seconds=30)
+"""`upto` moves on in steps: it is a row to write each time."""
+
 _SETTINGS: Final = (
     "SETTINGS max_partitions_per_insert_block = 0, optimize_move_to_prewhere_if_final = 1, "
-    "max_bytes_before_external_sort = 200000000"
+    "max_bytes_before_external_sort = 200000000, compile_expressions = 0"
 )
 
 
@@ -58,14 +78,16 @@ def settle(
     a cost; `words` are the lists that signals mention, and `common` the words that say nothing.
     Doing it again changes nothing.
     """
-    for statement in create_table(SETTLING, t.topology):
+    for statement in (*create_table(SETTLING, t.topology), *create_table(SETTLED, t.topology)):
         t.command(statement)
-    computed_at = _server_time(t)
+    computed_at, upto = _server_time(t), _read_upto(t)
+    if not _is_touched(t, upto):
+        return SettleReport(interactions=0, conversations=0, unsettled=0)
     run = computed_at.isoformat()
     _drop_runs(t, before=(computed_at - timedelta(hours=6)).isoformat())
     settled = _Run(t, signals, words, prices, computed_at, now - timedelta(seconds=idle_s))
     try:
-        buckets = _plan(t, run, computed_at, bucket_size)
+        buckets = _plan(t, run, computed_at, upto, bucket_size)
         total = sum(traces for _, traces, _ in buckets)
         done, conversations, interactions = 0, 0, 0
         for bucket, traces, _ in buckets:
@@ -77,6 +99,7 @@ def settle(
         progress("signals", total, total)
         if conversations:
             _forget_empty(t, computed_at)
+        _move_on(t, run, computed_at, upto)
     finally:
         _drop_partition(t, run)
     return SettleReport(
@@ -127,10 +150,12 @@ def _insert(t: Telemetry, select: str, into: str = f"signals ({COLUMNS})") -> st
     return f"INSERT INTO {into} {near(t.topology, select)} {_SETTINGS}"
 
 
-def _plan(t: Telemetry, run: str, computed_at: datetime, size: int) -> list[tuple[int, int, int]]:
+def _plan(
+    t: Telemetry, run: str, computed_at: datetime, upto: datetime, size: int
+) -> list[tuple[int, int, int]]:
     """Write down what is to be done; the buckets, each with its traces and conversations."""
-    params = {"run": run, "size": size, "recent": computed_at - UNSEEN * 2}
-    t.command(_insert(t, _changed(), "settling (run, bucket, trace_id, conversation_id)"), params)
+    params = {"run": run, "size": size, "recent": computed_at - UNSEEN * 2, "upto": upto}
+    t.command(_insert(t, _changed(), "settling (run, bucket, trace_id, conversation_id, touched)"), params)
     rows = t.query(
         "SELECT bucket, count() AS traces, uniqExact(conversation_id) AS talks "
         "FROM settling WHERE run = {run:String} GROUP BY bucket ORDER BY bucket",
@@ -140,35 +165,52 @@ def _plan(t: Telemetry, run: str, computed_at: datetime, size: int) -> list[tupl
 
 
 def _changed() -> str:
-    """Every trace of each conversation that is not computed, or that has changed since."""
+    """Every trace of each conversation that is not computed, or that has changed since.
+
+    Only conversations that something touched since `upto` are looked at, those that it left among
+    them; all their traces are, by every id that they name (a trace may name two)."""
+    recent = "SELECT trace_id FROM interactions WHERE touched >= {upto:DateTime64(3, 'UTC')}"
+    talks = (
+        "SELECT arrayJoin(conversation_ids) FROM interactions "
+        "WHERE touched >= {upto:DateTime64(3, 'UTC')} "
+        "UNION ALL SELECT conversation_id FROM signals FINAL "
+        f"WHERE unit = 'interaction' AND log_id GLOBAL IN ({recent}) UNION ALL {recent}"
+    )
+    same_talk = (
+        f"SELECT trace_id FROM interactions ARRAY JOIN conversation_ids AS id WHERE id GLOBAL IN ({talks})"
+    )
+    near_by = f"trace_id GLOBAL IN ({talks} UNION ALL {same_talk})"
     several = (
-        "SELECT trace_id FROM interactions GROUP BY trace_id "
+        f"SELECT trace_id FROM interactions WHERE {near_by} GROUP BY trace_id "
         "HAVING length(groupUniqArrayArray(conversation_ids)) > 1"
     )
     told = f"SELECT trace_id, conversation_id FROM interactions_final WHERE trace_id GLOBAL IN ({several})"
     traces = (
         "SELECT trace_id, min(day) AS first_day, max(touched) AS last_touched, "
-        "groupUniqArrayArray(conversation_ids) AS ids FROM interactions GROUP BY trace_id"
+        "groupUniqArrayArray(conversation_ids) AS ids "
+        f"FROM interactions WHERE {near_by} GROUP BY trace_id"
     )
     placed = (
         "SELECT trace_id, first_day, last_touched, "
         "multiIf(length(ids) = 0, trace_id, length(ids) = 1, ids[1], told.conversation_id) AS talk "
         f"FROM ({traces}) AS traces LEFT ANY JOIN ({told}) AS told USING (trace_id)"
     )
-    talks = (
+    grouped = (
         "SELECT talk, groupArray(trace_id) AS members, min(first_day) AS begun, "
         f"max(last_touched) AS changed, count() AS size FROM ({placed}) GROUP BY talk"
     )
     known = "SELECT log_id, turns, computed_at FROM signals FINAL WHERE unit = 'conversation'"
     todo = (
-        f"SELECT talk, members, begun, talks.size AS size FROM ({talks}) AS talks "
+        f"SELECT talk, members, begun, changed, talks.size AS size FROM ({grouped}) AS talks "
         f"LEFT ANY JOIN ({known}) AS known ON known.log_id = talks.talk "
-        "WHERE known.log_id = '' OR changed >= toDateTime64(known.computed_at, 3, 'UTC') "
-        f"OR turns != talks.size OR talk GLOBAL IN ({_grown()})"
+        f"WHERE talk GLOBAL IN ({talks}) "
+        "AND (known.log_id = '' OR changed >= toDateTime64(known.computed_at, 3, 'UTC') "
+        f"OR turns != talks.size OR talk GLOBAL IN ({_grown()}))"
     )
     return (
-        "SELECT {run:String}, toUInt32(intDiv(upto - 1, {size:UInt32})), trace_id, talk FROM ("
-        "SELECT talk, members, sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS upto "
+        "SELECT {run:String}, toUInt32(intDiv(running - 1, {size:UInt32})), trace_id, talk, changed FROM ("
+        "SELECT talk, members, changed, "
+        "sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS running "
         f"FROM ({todo})) ARRAY JOIN members AS trace_id"
     )
 
@@ -223,6 +265,38 @@ def _take_back(t: Telemetry, rows: str) -> str:
     columns = COLUMNS.replace("computed_at, is_deleted", "")
     taken = "{computed_at:DateTime64(6, 'UTC')} - toIntervalMicrosecond(1), 1"
     return _insert(t, f"SELECT {columns} {taken} FROM ({rows})")
+
+
+def _read_upto(t: Telemetry) -> datetime:
+    rows = t.query("SELECT upto FROM settled FINAL WHERE name = 'interactions'").to_pylist()
+    return rows[0]["upto"].astimezone(UTC) if rows else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _is_touched(t: Telemetry, upto: datetime) -> bool:
+    sql = "SELECT 1 AS one FROM interactions WHERE touched >= {upto:DateTime64(3, 'UTC')} LIMIT 1"
+    return t.query(sql, {"upto": upto}).num_rows > 0
+
+
+def _move_on(t: Telemetry, run: str, computed_at: datetime, upto: datetime) -> None:
+    """Note up to where everything is computed: a little before now, or the oldest that is not idle."""
+    written = (
+        "SELECT log_id FROM signals WHERE unit = 'conversation' "
+        "AND computed_at = {computed_at:DateTime64(6, 'UTC')}"
+    )
+    sql = (
+        "SELECT min(touched) AS oldest, count() AS traces FROM settling "
+        f"WHERE run = {{run:String}} AND conversation_id GLOBAL NOT IN ({written})"
+    )
+    (row,) = t.query(near(t.topology, sql), {"run": run, "computed_at": computed_at}).to_pylist()
+    reached = computed_at - UNSEEN
+    if row["traces"]:
+        reached = min(reached, row["oldest"].astimezone(UTC))
+    if reached - upto >= STEP:
+        t.command(
+            "INSERT INTO settled (name, upto, at) "
+            "SELECT 'interactions', {reached:DateTime64(3, 'UTC')}, {at:DateTime64(6, 'UTC')}",
+            {"reached": reached, "at": computed_at},
+        )
 
 
 def _server_time(t: Telemetry) -> datetime:
