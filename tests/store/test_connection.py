@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import socket
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from tests.store.traffic import span, table
 
 from assay.errors import ConfigError, StoreError, StoreFull, StoreHeld, StoreUnreachable
-from assay.store.telemetry.connection import Telemetry, open_telemetry
+from assay.store.telemetry.connection import Telemetry, open_telemetry, translated
 from assay.store.telemetry.engine import read_dsn
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
@@ -74,6 +76,12 @@ def test_a_disk_below_its_reserve_refuses_and_writes_nothing(telemetry: Telemetr
     finally:
         telemetry.reserve_bytes = kept
     assert telemetry.query("SELECT count() AS n FROM otel_traces").to_pylist() == [{"n": 0}]
+
+
+def test_an_engine_that_finds_no_room_says_so() -> None:
+    for error in (DatabaseError("no room", code=243), OSError(errno.ENOSPC, "No space left on device")):
+        with pytest.raises(StoreFull, match="nothing was written"), translated("INSERT"):
+            raise error
 
 
 def test_a_second_process_hears_who_holds_the_path(telemetry: Telemetry) -> None:

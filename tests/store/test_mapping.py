@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.store.traffic import START, Span, captured, interaction, interactions, span
+from tests.store.traffic import START, Span, captured, interaction, interactions, span, table
 
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.interaction import MAX_TREE
 
 
 def said(role: str, *texts: str) -> dict[str, Any]:
@@ -274,6 +276,37 @@ def test_a_span_without_a_time_does_not_move_the_start(telemetry: Telemetry) -> 
     assert (row["latency_ms"], row["spans"]) == (2000.0, 2)
 
 
+NASTY = [
+    *("", "{}", "[]", "[[]]", "[{}]", "{", "[", "null", "-1", "nan", "1e400", "\x00", "🙂", "\\", "'", '"'),
+    *(
+        '{"messages":1}',
+        '{"messages":[1,null,"x",[]]}',
+        '[{"role":1,"content":{"a":[1]}}]',
+        '{"choices":[{}]}',
+    ),
+    *(
+        '[{"role":"user","parts":"x"}]',
+        '[{"role":"user","parts":[1,null]}]',
+        '{"choices":{}}',
+        '[{"content":1},5]',
+    ),
+    *("[" * 2000 + "]" * 2000, '{"a":' * 2000 + "1" + "}" * 2000, "x" * 50_000, '{"a":"\\ud800"}'),
+    *("LLM", "CHAIN", "TOOL", "RETRIEVER", "chat", "execute_tool", "retrieval", "HUMAN"),
+]
+FLAT_KEYS = [
+    "llm.input_messages.0.message.role",
+    "llm.input_messages.0.message.content",
+    "llm.input_messages..message.content",
+    "llm.input_messages.x.message.role",
+    "llm.output_messages.99999999999999999999.message.role",
+    "llm.output_messages.0.message.contents.0.message_content.text",
+    "retrieval.documents.99999999999999999999.document.content",
+    "annotations.0.annotation.annotator_kind",
+    "annotations.0.annotation.score",
+    "assay.attr.",
+    "assay.attr.\n",
+]
+TOOL_ARGUMENTS = ["gen_ai.tool.call.arguments", "input.value", "output.value", "tool.parameters"]
 CONVERSATION = {
     "Hi there!": "Fake answer to: Hi there!",
     "What is the weather in Paris?": "It is 18°C and sunny in Paris. ☀️",
@@ -306,3 +339,68 @@ def test_real_traffic_is_understood(telemetry: Telemetry, shared: Path, client: 
     assert failed["errors"] >= 1
     assert "maximum context length" in failed["error"]
     assert failed["llm_calls"] == 1
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("client", "tokens", "llm_calls"),
+    [
+        ("openinference-openai", 252, 8),
+        ("openinference-langchain", 168, 7),
+        ("otel-genai-openai", 252, 8),
+        ("otel-openai-v2-latest", 210, 7),
+        ("pydantic-ai", 210, 7),
+        ("vercel-ai", 210, 7),
+    ],
+)
+def test_no_clients_tokens_are_counted_twice(
+    telemetry: Telemetry, shared: Path, client: str, tokens: int, llm_calls: int
+) -> None:
+    telemetry.insert("otel_traces", captured(shared, client))
+    rows = interactions(telemetry)
+    counted = (sum(row["input_tokens"] for row in rows), sum(row["llm_calls"] for row in rows))
+    assert counted == (tokens, llm_calls)
+
+
+def test_a_trace_too_large_for_its_tree_is_still_read(telemetry: Telemetry) -> None:
+    leaves = [span(f"s{n}", "root", at=1) for n in range(MAX_TREE)]
+    row = interaction(telemetry, chat("root", asked="Why?", answered="So.", tokens=3, seconds=9), *leaves)
+    assert (row["spans"], row["input_tokens"], row["input"], row["output"]) == (
+        MAX_TREE + 1,
+        3,
+        "Why?",
+        "So.",
+    )
+
+
+def test_no_attribute_can_stop_an_insert_or_a_read(telemetry: Telemetry) -> None:
+    """Whatever an application sends, its spans are stored and its traces can be read."""
+    chance = random.Random(7)
+    keys = [
+        *TOOL_ARGUMENTS,
+        *FLAT_KEYS,
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "metadata",
+        "tag.tags",
+    ]
+    keys += [
+        "openinference.span.kind",
+        "gen_ai.operation.name",
+        "llm.cost.total",
+        "gen_ai.retrieval.documents",
+    ]
+    spans = []
+    for number in range(400):
+        attributes: dict[str, Any] = {key: chance.choice(NASTY) for key in chance.sample(keys, 8)}
+        fields = {
+            key: chance.choice(NASTY) for key in ("content", "message", "gen_ai.prompt", "exception.message")
+        }
+        names = ("gen_ai.user.message", "gen_ai.choice", "gen_ai.content.prompt", "exception", "")
+        parent, trace = chance.choice(["", "s1", "s2", "gone"]), chance.choice(["", "t1", f"t{number % 20}"])
+        event = (chance.choice(names), fields)
+        made = span(f"s{number % 90}", parent, trace=trace, status="Error", events=[event], **attributes)
+        spans.append({**made, "Duration": chance.choice([0, 1, 2**63, 2**64 - 1])})
+    telemetry.insert("otel_traces", table(spans))
+    rows = interactions(telemetry)
+    assert {row["trace_id"] for row in rows} == {made["TraceId"] for made in spans}

@@ -101,7 +101,7 @@ class Telemetry:
     def _borrow(self, sql: str) -> Iterator[Client]:
         if self._closed:
             raise StoreError("the telemetry store is closed")
-        with self._tickets, _translated(sql):
+        with self._tickets, translated(sql):
             try:
                 client = self._idle.get_nowait()
             except queue.Empty:
@@ -162,7 +162,7 @@ def _open_embedded(path: Path, handles: int, reserve_bytes: int) -> Telemetry:
 
 
 @contextmanager
-def _translated(sql: str) -> Iterator[None]:
+def translated(sql: str) -> Iterator[None]:
     """Engine and driver errors as assay's own, with the statement's first line."""
     from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 

@@ -8,6 +8,9 @@ from assay.store.telemetry.schema import View
 
 ROUNDS = 7
 """Ancestors are found by doubling: 7 rounds reach 128 levels up."""
+MAX_TREE = 4096
+"""A trace of more spans keeps no tree, which takes memory by the square: every usage counts, and a span
+is a root where it names no parent."""
 
 CALLS = "Array(Tuple(model String, input_tokens UInt64, output_tokens UInt64, cost_usd Nullable(Float64)))"
 TOOLS = "Array(Tuple(name String, arguments String, result String, error UInt8))"
@@ -16,7 +19,7 @@ FIELDS = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :])
 
 def select_final() -> str:
     """The SELECT behind `interactions_final`."""
-    stages = (_ordered(), _arrays(), _ancestors(), _leaves(), _chosen(), _pairs())
+    stages = (_ordered(), _arrays(), _usage(), _parents(), _nearest(), _counted(), _chosen(), _pairs())
     return staged(("trace_id", "touched", "facts", "texts"), "interactions FINAL", stages, _columns())
 
 
@@ -32,20 +35,21 @@ def _ordered() -> Stage:
 def _arrays() -> Stage:
     return {
         "ids": "arrayMap(x -> x.1, rows)",
-        "keys": "arrayMap(x -> cityHash64(x.1), rows)",
-        "parents": "arrayMap(x -> if(x.2.parent_id IN ('', x.1), 0, cityHash64(x.2.parent_id)), rows)",
+        "tree": f"if(length(rows) > {MAX_TREE}, [], arrayMap(x -> (x.1, x.2.parent_id), rows))",
+        "all_parent_id": "arrayMap(x -> x.2.parent_id, rows)",
         "places": "arrayMap(i -> toUInt32(i), arrayEnumerate(rows))",
         **{f"all_{name}": f"arrayMap(x -> x.2.{name}, rows)" for name in FIELDS},
     }
 
 
-def _ancestors() -> Stage:
-    """For each span the place of its parent, and whether it is a model call, with usage or without."""
+def _usage() -> Stage:
+    """Which spans are model calls, with usage or without, and what they used."""
     number = "arrayMap(t -> accurateCastOrDefault(toFloat64OrZero(t), 'UInt64'), {0})"
     price = "toFloat64OrNull(c)"
     usage = "(i != '' OR o != '') AND k NOT IN ('embedding', 'tool', 'retrieval')"
     return {
-        "parent": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)",
+        "keys": "arrayMap(x -> cityHash64(x.1), tree)",
+        "parents": "arrayMap(x -> if(x.2 IN ('', x.1), 0, cityHash64(x.2)), tree)",
         "is_usage": f"arrayMap((i, o, k) -> {usage}, all_tokens_in, all_tokens_out, all_kind)",
         "is_call": f"arrayMap((i, o, k) -> k = 'llm' OR ({usage}), all_tokens_in, all_tokens_out, all_kind)",
         "all_input_tokens": number.format("all_tokens_in"),
@@ -54,23 +58,34 @@ def _ancestors() -> Stage:
     }
 
 
-def _leaves() -> Stage:
+def _parents() -> Stage:
+    return {"up": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)"}
+
+
+def _nearest() -> Stage:
+    """For each span the place of the nearest ancestor with usage, and of the nearest model call."""
+    jump = "arrayMap(p -> if(p = 0 OR {flags}[p], p, {acc}[p]), {acc})"
+    both = f"({jump.format(flags='is_usage', acc='a.1')}, {jump.format(flags='is_call', acc='a.2')})"
+    walk = f"arrayFold((a, i) -> {both}, range({ROUNDS}), (up, up))"
+    alone = "(arrayMap(i -> toUInt32(0), places), arrayMap(i -> toUInt32(0), places))"
+    return {
+        "nearest": f"if(arrayCount(is_call) < 2 OR empty(up), {alone}, {walk})",
+        "parent": "if(empty(up), arrayMap(p -> toUInt32(p != ''), all_parent_id), up)",
+    }
+
+
+def _counted() -> Stage:
     """Whose tokens count. Several conventions repeat a call's usage on the spans above it.
 
     A span with usage counts if no span below has usage. A model call without usage (it failed, or
     streamed) counts if nothing below is a call and no counted span above speaks for it.
     """
-    jump = "arrayMap(p -> if(p = 0 OR {flags}[p], p, {acc}[p]), {acc})"
-    both = f"({jump.format(flags='is_usage', acc='a.1')}, {jump.format(flags='is_call', acc='a.2')})"
-    walk = f"arrayFold((a, i) -> {both}, range({ROUNDS}), (parent, parent))"
-    alone = "(arrayMap(p -> toUInt32(0), parent), arrayMap(p -> toUInt32(0), parent))"
     below = "arrayDistinct(arrayFilter((p, f) -> p > 0 AND f, {nearest}, {flags}))"
     counts = (
         "(u AND NOT has(above_usage, i)) OR (c AND NOT u AND NOT has(above_call, i) "
         "AND (n = 0 OR has(above_usage, n)))"
     )
     return {
-        "nearest": f"if(arrayCount(is_call) < 2, {alone}, {walk})",
         "above_usage": below.format(nearest="nearest.1", flags="is_usage"),
         "above_call": below.format(nearest="nearest.2", flags="is_call"),
         "is_counted": f"arrayMap((i, u, c, n) -> {counts}, places, is_usage, is_call, nearest.1)",
