@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from assay.app.connect import connect
 from assay.app.requests import EvaluateRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
-from assay.cli.terminal import out, print_json, progress_bars
+from assay.cli.terminal import new_table, out, print_json, printable, progress_bars
 from assay.records import RunReport
 
 
@@ -42,32 +41,32 @@ def evaluate(
     if json:
         print_json(reports)
     else:
-        _show(reports)
+        show_runs(reports)
 
 
-def _show(reports: tuple[RunReport, ...]) -> None:
-    table = Table()
-    for column in (
-        "metric",
-        "version",
-        "to do",
-        "scored",
-        "failed",
-        "skipped",
-        "over budget",
-        "cost",
-        "seconds",
-    ):
-        table.add_column(column, justify="left" if column in ("metric", "version") else "right")
+def show_runs(reports: tuple[RunReport, ...]) -> None:
+    """What each run did, and below the table what its numbers do not say."""
+    table = new_table("metric", "to do", "scored", "failed", "skipped", "left", "cost", "seconds")
     for run in reports:
         table.add_row(
-            run.metric,
-            run.metric_version,
+            printable(run.metric),
             *(f"{n:,}" for n in (run.todo, run.scored, run.failed, run.skipped, run.over_budget)),
             f"${run.cost_usd:,.2f}",
             f"{run.seconds:,.1f}",
         )
     out.print(table)
     for run in reports:
-        for reason, count in sorted(run.failures.items(), key=lambda item: -item[1]):
-            out.print(f"{run.metric}: {count:,} failed: {reason}", markup=False)
+        for line in _remarks(run):
+            out.print(f"  {run.metric}: {printable(line)}", markup=False, soft_wrap=True)
+
+
+def _remarks(run: RunReport) -> list[str]:
+    """What the numbers do not say: why logs failed, what is left, and the run's own notes."""
+    lines = [f"{count:,} failed: {reason}" for reason, count in _most_first(run.failures)]
+    if run.over_budget:
+        lines.append(f"{run.over_budget:,} left: the budget is spent; the next run goes on there")
+    return [*lines, *run.notes]
+
+
+def _most_first(failures: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(failures.items(), key=lambda item: (-item[1], item[0]))

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, cast
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from assay.app.connect import connect
@@ -14,7 +13,7 @@ from assay.app.requests import LogsRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
 from assay.cli.terminal import out, print_json, printable
 from assay.errors import CallerError
-from assay.records import Unit
+from assay.records import LogRow, Unit
 
 
 def logs(
@@ -42,15 +41,18 @@ def logs(
     if json:
         print_json(page)
         return
-    table = Table(title=f"{page.total:,} {unit}s", title_justify="left")
-    for column in ("started", "id", "turns", "signals", "request"):
-        table.add_column(column, no_wrap=column in ("started", "id"), overflow="ellipsis")
+    out.print(f"{page.total:,} {unit}s{', the newest:' if page.total > len(page.rows) else ''}")
     for row in page.rows:
-        table.add_row(
-            f"{row.started:%Y-%m-%d %H:%M}",
-            Text(printable(row.log_id)),
-            str(row.turns),
-            ", ".join(row.signals),
-            Text(printable(row.input)[:120]),
-        )
-    out.print(table)
+        show_log(row)
+
+
+def show_log(row: LogRow) -> None:
+    """Two lines: what a person copies or compares, and what was asked, cut to the terminal's width."""
+    turns = "1 turn" if row.turns == 1 else f"{row.turns:,} turns"
+    signals = f"  {', '.join(row.signals)}" if row.signals else ""
+    out.print(
+        f"{row.started:%Y-%m-%d %H:%M}  {printable(row.log_id)}  {turns}{signals}",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(Text(f"    {printable(row.input)}"), no_wrap=True, overflow="ellipsis")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from itertools import groupby
+from datetime import UTC, date, datetime, timedelta
 
-from rich.table import Table
 from rich.text import Text
 
 from assay.app.connect import connect
 from assay.app.requests import ReportRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
-from assay.cli.terminal import out, print_json, printable
+from assay.cli.terminal import new_table, out, print_json, printable
 from assay.estimates.wording import (
     basis_text,
     describe_estimate,
@@ -20,10 +18,12 @@ from assay.estimates.wording import (
     percent,
     value_text,
 )
-from assay.records import FocusRow, MetricInfo, MetricReport, Report
+from assay.records import Accounting, FocusRow, MetricInfo, MetricReport, Report, Window
 
-BAR = 40
-MOST_ROWS = 10
+BAR = 32
+MOST_DISTINCT = 10
+MOST_OTHERS = 5
+VOICES = {"judge": "the judge", "code": "the check", "human": "a person"}
 
 
 def report(since: Since = "", until: Until = "", config: Config = None, json: Json = False) -> None:
@@ -39,12 +39,11 @@ def report(since: Since = "", until: Until = "", config: Config = None, json: Js
 def show_report(report: Report) -> None:
     """The report as text."""
     totals = report.totals
-    out.rule(
-        Text(f"{printable(report.project)}: {report.window.start:%d %b} to {report.window.end:%d %b %Y}, UTC")
-    )
+    out.print(Text(f"{printable(report.project)}, {_days(report.window)}", style="bold"))
+    out.print(f"  {totals.conversations:,} conversations, {totals.interactions:,} interactions")
     out.print(
-        f"{totals.conversations:,} conversations, {totals.interactions:,} interactions; "
-        f"{totals.judged:,} judged, {totals.labelled:,} labelled; evaluation cost ${totals.cost_usd:,.2f}"
+        f"  {totals.judged:,} judged, {totals.labelled:,} labelled by people; "
+        f"evaluation cost ${totals.cost_usd:,.2f}"
     )
     if not totals.conversations:
         out.print(
@@ -55,6 +54,18 @@ def show_report(report: Report) -> None:
         _show_metric(metric)
     for note in report.notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
+
+
+def _days(window: Window) -> str:
+    """The first and the last day that are in it: "09 Nov to 22 Nov 2025 (UTC)"."""
+    first, last = window.start.date(), _last_day(window)
+    if first == last:
+        return f"{last:%d %b %Y} (UTC)"
+    return f"{first:%d %b}{'' if first.year == last.year else f' {first:%Y}'} to {last:%d %b %Y} (UTC)"
+
+
+def _last_day(window: Window) -> date:
+    return max(window.start, window.end - timedelta(microseconds=1)).date()
 
 
 def _show_metric(metric: MetricReport) -> None:
@@ -70,14 +81,24 @@ def _show_metric(metric: MetricReport) -> None:
             soft_wrap=True,
         )
     _show_trend(metric)
-    books = metric.accounting
-    out.print(
-        f"  books: {books.seen:,} seen = {books.not_sampled:,} not sampled + {books.scored:,} scored + "
-        f"{books.failed:,} failed + {books.skipped:,} skipped + {books.pending:,} pending + "
-        f"{books.over_budget:,} over budget + {books.filtered:,} filtered; cost ${metric.cost_usd:,.2f}",
-        soft_wrap=True,
-    )
+    out.print(f"  the books: {_books(metric.accounting)}", soft_wrap=True)
+    out.print(f"  evaluation cost: ${metric.cost_usd:,.2f}")
     _show_focus(metric)
+
+
+def _books(books: Accounting) -> str:
+    """7,000 seen = 5,219 not sampled + 1,781 scored: the fates that some log has."""
+    fates = {
+        "filtered": books.filtered,
+        "not sampled": books.not_sampled,
+        "over budget": books.over_budget,
+        "failed": books.failed,
+        "skipped": books.skipped,
+        "pending": books.pending,
+        "scored": books.scored,
+    }
+    terms = [f"{count:,} {fate}" for fate, count in fates.items() if count]
+    return f"{books.seen:,} seen {'=' if books.balanced else '≠'} {' + '.join(terms) or '0'}"
 
 
 def _show_trend(metric: MetricReport) -> None:
@@ -101,24 +122,29 @@ def _show_trend(metric: MetricReport) -> None:
 
 
 def _show_focus(metric: MetricReport) -> None:
-    rows = [row for row in metric.focus if row.failure.known][:MOST_ROWS]
+    rows = [row for row in metric.focus if row.failure.known]
+    distinct = [row for row in rows if row.distinct][:MOST_DISTINCT]
+    others = [row for row in rows if not row.distinct][:MOST_OTHERS]
     if not rows:
         return
     out.print()
-    out.print(f"Where should we focus? ({_failure(metric.info)})", style="bold", markup=False)
-    for distinct, group in groupby(rows, key=lambda row: row.distinct):
-        table = Table(
-            title="failures concentrate here" if distinct else "no clear difference from the rest",
-            title_justify="left",
-            title_style="italic",
-        )
-        for column in ("where", "failing here", "elsewhere", "logs", "judged", "of all failures"):
-            table.add_column(column, justify="left" if column == "where" else "right")
-        for row in group:
-            table.add_row(*_cells(row))
-        out.print(table)
-    first = rows[0].failing_filter
-    out.print(f"  the logs behind a line: assay logs '{printable(first)}'", markup=False, soft_wrap=True)
+    out.print("Where should we focus?", style="bold")
+    out.print(f"  a failure: {_failure(metric.info)}; share: of all failures", markup=False, soft_wrap=True)
+    _show_rows("failures concentrate here", distinct)
+    _show_rows("no clear difference from the rest", others)
+    first = (distinct or others)[0].failing_filter
+    out.print("\n  the failures behind the first line:")
+    out.print(f"    assay logs '{printable(first)}'", markup=False, soft_wrap=True)
+
+
+def _show_rows(heading: str, rows: list[FocusRow]) -> None:
+    if not rows:
+        return
+    out.print(f"\n  {heading}:")
+    table = new_table("where", "failing", "elsewhere", "logs", "share")
+    for row in rows:
+        table.add_row(*_cells(row))
+    out.print(table)
 
 
 def _cells(row: FocusRow) -> tuple[Text | str, ...]:
@@ -128,11 +154,11 @@ def _cells(row: FocusRow) -> tuple[Text | str, ...]:
         estimate_text(row.failure),
         value_text(row.rest),
         f"{row.logs:,}",
-        f"{row.judged:,}",
         share,
     )
 
 
 def _failure(info: MetricInfo) -> str:
-    """What a failure of this metric is: its target, or its name."""
-    return info.target or (f"not {info.name}" if info.goal == "high" else info.name)
+    """What a failure of this metric is, in few words: its verdict and the number behind it."""
+    verdict = f"not {info.name}" if info.goal == "high" else info.name
+    return f"{verdict}, says {VOICES[info.kind]}"

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from assay.app.connect import connect
 from assay.app.requests import SampleRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
-from assay.cli.terminal import out, print_json, progress_bars
+from assay.cli.terminal import new_table, out, print_json, progress_bars
 from assay.records import SampleReport
 
 
@@ -30,17 +29,18 @@ def sample(
         print_json(reports)
         return
     for report in reports:
-        _show(report)
+        show_sample(report)
 
 
-def _show(report: SampleReport) -> None:
-    table = Table(
-        title=f"policy {report.policy} (version {report.policy_version}), {report.unit}s: "
-        f"{report.decided:,} newly decided",
-        title_justify="left",
+def show_sample(report: SampleReport) -> None:
+    """What a policy has decided so far, by stratum."""
+    out.print(
+        f"policy {report.policy} (version {report.policy_version}), "
+        f"{report.unit}s: {report.decided:,} new decisions",
+        markup=False,
+        soft_wrap=True,
     )
-    for column in ("stratum", "logs", "for the judge", "of those for people"):
-        table.add_column(column, justify="left" if column == "stratum" else "right")
+    table = new_table("stratum", "logs", "for the judge", "of those for people")
     for row in report.strata:
         table.add_row(row.stratum, f"{row.logs:,}", f"{row.judge:,}", f"{row.label:,}")
     out.print(table)

@@ -7,15 +7,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.table import Table
 
 from assay.app.operations import to_json
 from assay.records import Progress
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def new_table(first: str, *numbers: str) -> Table:
+    """A table that fits 80 columns: a column of text, then columns of numbers to the right."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column(first, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 @contextmanager
