@@ -41,7 +41,7 @@ def test_one_machine_has_plain_tables_that_are_synced(kind: str) -> None:
     assert "Replicated" not in sql
     assert "Distributed" not in sql
     assert "ON CLUSTER" not in sql
-    assert sql.count("fsync_after_insert = 1, fsync_part_directory = 1") == 5
+    assert sql.count("fsync_after_insert = 1, fsync_part_directory = 1") == sql.count("CREATE TABLE") >= 5
     assert "ENGINE = ReplacingMergeTree(computed_at, is_deleted)" in sql
     assert "ENGINE = AggregatingMergeTree()" in sql
 
@@ -79,10 +79,11 @@ def test_a_new_step_is_applied_once(telemetry: Telemetry) -> None:
     step = Migration(
         number=99, title="a note", statements=lambda topology: ("CREATE TABLE note (n UInt8) ENGINE = Log",)
     )
+    last = max(step.number for step in MIGRATIONS)
     try:
         assert migrate(telemetry, (*MIGRATIONS, step)) == (99,)
         assert migrate(telemetry, (*MIGRATIONS, step)) == ()
-        with pytest.raises(StoreError, match=r"migration 99, this program knows only up to 3: upgrade"):
+        with pytest.raises(StoreError, match=rf"migration 99, this program knows only up to {last}: upgrade"):
             migrate(telemetry)
     finally:
         telemetry.command("DROP TABLE IF EXISTS note")

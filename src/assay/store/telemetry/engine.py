@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -49,7 +49,7 @@ class Address:
     host: str = "localhost"
     port: int | None = None
     user: str | None = None
-    password: str = ""
+    password: str = field(default="", repr=False)
     database: str | None = None
     secure: bool = False
 
@@ -63,7 +63,9 @@ def read_dsn(dsn: str) -> Address:
             raise ConfigError(f"telemetry dsn {dsn!r}: expected chdb:///absolute/path")
         return Address(topology=Topology(kind="embedded"), path=Path(unquote(parts.path)))
     if parts.scheme != "clickhouse":
-        raise ConfigError(f"telemetry dsn {dsn!r}: expected chdb:///path or clickhouse://host:8123/database")
+        raise ConfigError(
+            f"telemetry dsn with scheme {parts.scheme!r}: expected chdb:///path or clickhouse://host:8123/database"
+        )
     cluster = options.get("cluster", "")
     return Address(
         topology=Topology(kind="cluster", cluster=cluster) if cluster else Topology(kind="server"),
