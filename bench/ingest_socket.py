@@ -1,6 +1,6 @@
 """Spans per second from the socket to the disk, and on to where they can be queried.
 
-    python -m bench.ingest_socket [--per-day 1000] [--connections 3] [--gzip]
+    python -m bench.ingest_socket [--per-day 1000] [--spans 512] [--connections 8] [--gzip]
 
 Simulated traffic is encoded beforehand and posted to a running `assay serve`. "durable" ends with
 the last 200 (each says that its spans are on disk), "queryable" when the API counts every
@@ -29,13 +29,15 @@ from assay.demo.world import World
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--per-day", type=int, default=1_000, help="conversations a day, of 14 days")
-    parser.add_argument("--connections", type=int, default=3)
+    parser.add_argument("--spans", type=int, default=512, help="spans in a request; exporters send 512")
+    parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--gzip", action="store_true")
+    parser.add_argument("--settle-every", type=float, default=10.0, help="seconds; the server's default: 10")
     given = parser.parse_args()
     last_day = datetime.now(UTC).date() - timedelta(days=1)
     world = World(last_day=last_day, per_day=given.per_day)
     began = time.process_time()
-    stream = list(requests(world))
+    stream = list(requests(world, given.spans))
     encoding_s = time.process_time() - began
     spans = sum(request.spans for request in stream)
     interactions = sum(request.interactions for request in stream)
@@ -49,7 +51,7 @@ def main() -> None:
         folder = Path(name)
         write_project(folder, per_day=given.per_day)
         with open(folder / "assay.toml", "a", encoding="utf-8") as config:
-            config.write("\n[server]\nsettle_every_s = 0.5\n")
+            config.write(f"\n[server]\nsettle_every_s = {given.settle_every}\n")
         _measure(folder, stream, spans, interactions, parsing_s, given)
 
 
@@ -72,7 +74,9 @@ def _measure(
                 compress=given.gzip,
             )
         durable_s = time.perf_counter() - began
-        while (seen := get_json(server.port, "/api/logs?unit=interaction&limit=1")["total"]) < interactions:
+        days = f"from={stream[0].day}&to={stream[-1].day}"
+        count = f"/api/logs?unit=interaction&limit=1&{days}"
+        while (seen := get_json(server.port, count)["total"]) < interactions:
             if time.perf_counter() - began > 600:
                 raise SystemExit(f"only {seen:,} of {interactions:,} interactions can be queried after 600 s")
             time.sleep(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ class Server(NamedTuple):
 @contextmanager
 def serve(folder: Path, wait_s: float = 60.0) -> Iterator[Server]:
     """Serve the project in `folder` on a free port, and stop when the block ends."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server ends with the benchmark
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
