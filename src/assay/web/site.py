@@ -95,7 +95,10 @@ def _show(site: Site, view: View, request: Request) -> Response:
 
 
 def _explain(site: Site, request: Request, error: Exception) -> Response:
-    return answer(request, problem_of(error, site.rng), site.render)
+    response = answer(request, problem_of(error, site.rng), site.render)
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response
 
 
 @asynccontextmanager
