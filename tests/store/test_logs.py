@@ -34,8 +34,6 @@ PutLogs = Callable[..., None]
 
 @pytest.fixture
 def settle_now(telemetry: Telemetry) -> Callable[[], None]:
-    telemetry.command("DROP TABLE IF EXISTS settled SYNC")
-
     def run() -> None:
         settle(telemetry, (), words={}, prices={}, idle_s=900.0, now=START + timedelta(days=30))
 
@@ -61,8 +59,9 @@ def test_logs_are_counted_in_their_window(telemetry: Telemetry, put_logs: PutLog
     assert count_logs(telemetry, "conversation", day) == 2
     assert count_logs(telemetry, "conversation", EVER, parse("turns > 1")) == 2
     assert totals(telemetry, EVER) == (1, 3, START, START + timedelta(days=1))
+    put_logs(["last turn of c"], START + timedelta(days=1, hours=1), unit="interaction")
     whole = data_window(telemetry)
-    assert whole == Window(start=START, end=START + timedelta(days=1, microseconds=1))
+    assert whole == Window(start=START, end=START + timedelta(days=1, hours=1, microseconds=1))
     assert histogram(telemetry, "conversation", EVER).to_pylist() == [
         {"day": date(2026, 11, 2), "logs": 2},
         {"day": date(2026, 11, 3), "logs": 1},

@@ -105,11 +105,8 @@ def histogram(
 
 
 def data_window(t: Telemetry) -> Window | None:
-    """From the first to the last settled conversation; None where there is none."""
-    sql = (
-        "SELECT min(started) AS first, max(started) AS last, count() AS logs "
-        "FROM signals FINAL WHERE unit = 'conversation'"
-    )
+    """From the first to the last settled log, of either unit; None where there is none."""
+    sql = "SELECT min(started) AS first, max(started) AS last, count() AS logs FROM signals FINAL"
     (row,) = t.query(sql).to_pylist()
     if not row["logs"]:
         return None
