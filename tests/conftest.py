@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from assay.store.telemetry.connection import Telemetry
 
-TABLES = ("otel_traces", "interactions", "signals", "selections", "scores")
+TABLES = ("otel_traces", "interactions", "signals", "selections", "scores", "settling", "settled")
 
 
 @pytest.fixture(scope="session")

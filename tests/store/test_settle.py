@@ -36,8 +36,6 @@ SIGNALS = (
 
 @pytest.fixture
 def run(telemetry: Telemetry) -> Callable[..., SettleReport]:
-    telemetry.command("DROP TABLE IF EXISTS settled SYNC")
-
     def settle_now(**changes: Any) -> SettleReport:
         given: dict[str, Any] = {"words": WORDS, "prices": PRICES, "idle_s": 900.0, "now": NOW}
         return settle(telemetry, SIGNALS, **(given | changes))

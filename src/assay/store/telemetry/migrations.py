@@ -42,10 +42,16 @@ def _logs(topology: Topology) -> tuple[str, ...]:
     return tuple(statement for table in tables for statement in create_table(table, topology))
 
 
+def _settling(topology: Topology) -> tuple[str, ...]:
+    tables = (schema.SETTLING, schema.SETTLED)
+    return tuple(statement for table in tables for statement in create_table(table, topology))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=1, title="spans as the Collector's exporter stores them", statements=_spans),
     Migration(number=2, title="interactions, joined from spans", statements=_interactions),
     Migration(number=3, title="signals, selections and scores", statements=_logs),
+    Migration(number=4, title="what settling works on, and how far it has come", statements=_settling),
 )
 
 HISTORY = schema.Table(

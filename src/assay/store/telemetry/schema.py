@@ -218,3 +218,30 @@ SCORES = Table(
     order_by="(metric, kind, metric_version, unit, log_id, rater)",
     shard_by="cityHash64(log_id)",
 )
+
+SETTLING = Table(
+    name="settling",
+    columns=(
+        "run String",
+        "bucket UInt32",
+        "trace_id String",
+        "conversation_id String",
+        "touched DateTime64(3, 'UTC')",
+    ),
+    engine="ReplacingMergeTree",
+    partition_by="run",
+    order_by="(bucket, conversation_id, trace_id)",
+    shard_by="cityHash64(trace_id)",
+)
+"""What runs are working on; a run drops its partition when it is done."""
+
+SETTLED = Table(
+    name="settled",
+    columns=("name String", "upto DateTime64(3, 'UTC')", "at DateTime64(6, 'UTC')"),
+    engine="ReplacingMergeTree",
+    version="at",
+    partition_by="tuple()",
+    order_by="name",
+    shard_by="cityHash64(name)",
+)
+"""One row: whatever was touched before `upto` is computed, so that a run that has nothing to do is cheap."""

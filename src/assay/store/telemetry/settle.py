@@ -16,7 +16,7 @@ from assay.records import Progress, SettleReport, Signal, no_progress
 from assay.store.telemetry import facts
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
-from assay.store.telemetry.schema import Table, create_table, local_name
+from assay.store.telemetry.schema import local_name
 
 BUCKET_SIZE: Final = 10_000
 """Interactions in a bucket, about: its texts are in memory at once."""
@@ -24,33 +24,6 @@ BUCKET_SIZE: Final = 10_000
 UNSEEN: Final = timedelta(minutes=2)
 """A span that was being written while a run looked may carry a time before that run: conversations
 touched this shortly before they were computed have their spans counted again."""
-
-SETTLING: Final = Table(
-    name="settling",
-    columns=(
-        "run String",
-        "bucket UInt32",
-        "trace_id String",
-        "conversation_id String",
-        "touched DateTime64(3, 'UTC')",
-    ),
-    engine="ReplacingMergeTree",
-    partition_by="run",
-    order_by="(bucket, conversation_id, trace_id)",
-    shard_by="cityHash64(trace_id)",
-)
-"""What runs are working on; a run drops its partition when it is done."""
-
-SETTLED: Final = Table(
-    name="settled",
-    columns=("name String", "upto DateTime64(3, 'UTC')", "at DateTime64(6, 'UTC')"),
-    engine="ReplacingMergeTree",
-    version="at",
-    partition_by="tuple()",
-    order_by="name",
-    shard_by="cityHash64(name)",
-)
-"""One row: whatever was touched before `upto` is computed, so that a run that has nothing to do is cheap."""
 
 STEP: Final = timedelta(seconds=30)
 """`upto` moves on in steps: it is a row to write each time."""
@@ -78,8 +51,6 @@ def settle(
     a cost; `words` are the lists that signals mention, and `common` the words that say nothing.
     Doing it again changes nothing.
     """
-    for statement in (*create_table(SETTLING, t.topology), *create_table(SETTLED, t.topology)):
-        t.command(statement)
     computed_at, upto = _server_time(t), _read_upto(t)
     if not _is_touched(t, upto):
         return SettleReport(interactions=0, conversations=0, unsettled=0)
