@@ -45,9 +45,9 @@ def label(
         with connect(config, "label") as project:
             work = project.todo(TodoRequest(metric=metric))
         _write_todo(work, todo)
-        out.print(
-            f"wrote {len(work.items):,} logs to {todo}; fill its column `label` and import it", soft_wrap=True
-        )
+        out.print(f"wrote {len(work.items):,} logs to {todo}", markup=False, soft_wrap=True)
+        out.print("next: fill its column `label` (yes, no, 0 to 1, or empty: can't tell), then")
+        out.print(f"      `assay label {metric} {todo}`", markup=False, soft_wrap=True)
         return
     assert file is not None
     from assay.ingest.labels import read_labels

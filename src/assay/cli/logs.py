@@ -21,7 +21,7 @@ def logs(
         str, typer.Argument(help="Like: signal.refusal and cost_usd > 0.05", show_default=False)
     ] = "",
     unit: Annotated[str, typer.Option(help="conversation or interaction.")] = "conversation",
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 20,
     since: Since = "",
     until: Until = "",
     config: Config = None,

@@ -104,7 +104,7 @@ def _books(books: Accounting) -> str:
 def _show_trend(metric: MetricReport) -> None:
     """A line a day, its interval drawn on one scale."""
     known = [day for day in metric.trend if day.estimate.known]
-    if not known:
+    if len(metric.trend) < 2 or not known:
         return
     low = min(day.estimate.low or 0.0 for day in known)
     high = max(day.estimate.high or 0.0 for day in known)
