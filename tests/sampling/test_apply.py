@@ -11,10 +11,11 @@ import pytest
 
 from assay.errors import ConfigError
 from assay.query import parse
-from assay.records import SampleReport, StratumCount, Window
+from assay.records import MetricInfo, SampleReport, StratumCount, Window
 from assay.sampling import Policy, apply_policy, draw, load_policy, salt_of
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.ledger import read_ledger
+from assay.store.telemetry.scope import Question
 from assay.store.telemetry.selections import Grouping, undecided
 
 DAY = date(2026, 5, 4)
@@ -255,6 +256,7 @@ def test_the_ledger_weighs_up_to_the_whole(telemetry: Telemetry, put_logs: Put, 
     count, fails = 400, 90
     put_logs(ids(count), NOON, errors=[int(n < 60) for n in range(count)])
     put_scores(ids(count), NOON, value=[float(n >= fails) for n in range(count)])
+    resolved = MetricInfo(name="resolved", version="v1", kind="judge", unit="conversation")
     judged, labelled = [], []
     for number in range(12):
         policy = load_policy(
@@ -266,15 +268,7 @@ def test_the_ledger_weighs_up_to_the_whole(telemetry: Telemetry, put_logs: Put, 
             },
         )
         apply(telemetry, policy)
-        found = read_ledger(
-            telemetry,
-            metric="resolved",
-            metric_version="v1",
-            kind="judge",
-            policy=policy.name,
-            unit="conversation",
-            window=TODAY,
-        )
+        found = read_ledger(telemetry, Question(resolved, policy.name, TODAY))
         assert found.decided_by_day == found.seen_by_day == {DAY: count}
         rows = [row for row in found.rows.to_pylist() if row["value"] == 0.0]
         judged.append(sum(1 / row["p1"] for row in rows))

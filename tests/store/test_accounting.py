@@ -5,27 +5,21 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from assay.query import parse
-from assay.records import Accounting, Window
+from assay.records import Accounting, MetricInfo, Window
 from assay.store.telemetry.accounting import accounting, accounting_by_hour, spend
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import JUDGE
+from assay.store.telemetry.scope import JUDGE, Question
 
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 TODAY = Window.of_day(date(2026, 5, 4))
-QUESTION: dict[str, Any] = {
-    "metric": "resolved",
-    "metric_version": "v1",
-    "kind": "judge",
-    "policy": "daily",
-    "unit": "conversation",
-    "window": TODAY,
-}
+INFO = MetricInfo(name="resolved", version="v1", kind="judge", unit="conversation")
+QUESTION = Question(INFO, "daily", TODAY)
 FATES = ("filtered", "not_sampled", "over_budget", "failed", "skipped", "pending", "scored")
 Put = Callable[..., None]
 
@@ -43,7 +37,7 @@ def test_every_way_a_log_can_go(
     put_selections(["not drawn", "drawn", *fates], START, selected=[0, 1, 1, 1, 1, 1])
     put_scores(fates, START, fate=fates, value=[1.0, None, None, None])
     put_scores(["scored unasked"], START)
-    found = accounting(telemetry, **QUESTION, where=parse('service = "chat"'))
+    found = accounting(telemetry, QUESTION, where=parse('service = "chat"'))
     assert found.balanced
     assert (found.seen, found.metric, found.metric_version) == (9, "resolved", "v1")
     assert counts(found) == {
@@ -55,8 +49,8 @@ def test_every_way_a_log_can_go(
         "pending": 2,
         "scored": 2,
     }
-    assert counts(accounting(telemetry, **QUESTION))["pending"] == 3
-    assert counts(accounting(telemetry, **QUESTION | {"metric_version": "v2"})) == {
+    assert counts(accounting(telemetry, QUESTION))["pending"] == 3
+    assert counts(accounting(telemetry, QUESTION._replace(info=replace(INFO, version="v2")))) == {
         "not_sampled": 1,
         "pending": 8,
     }
@@ -67,14 +61,14 @@ def test_what_was_decided_before_the_filter_changed_keeps_its_fate(
 ) -> None:
     put_logs(["a", "b"], START, service="mail")
     put_selections(["a"], START, selected=0)
-    found = accounting(telemetry, **QUESTION, where=parse('service = "chat"'))
+    found = accounting(telemetry, QUESTION, where=parse('service = "chat"'))
     assert counts(found) == {"not_sampled": 1, "filtered": 1}
 
 
 def test_the_books_stand_by_the_hour(telemetry: Telemetry, put_logs: Put, put_selections: Put) -> None:
     put_logs(["a", "b", "c"], [START, START + timedelta(minutes=29), START + timedelta(minutes=30)])
     put_selections(["c"], START + timedelta(minutes=30), selected=0)
-    rows = accounting_by_hour(telemetry, **QUESTION).to_pylist()
+    rows = accounting_by_hour(telemetry, QUESTION).to_pylist()
     nine = START.replace(minute=0)
     assert [(row["hour"], row["seen"], row["pending"], row["not_sampled"]) for row in rows] == [
         (nine, 2, 2, 0),
@@ -108,10 +102,10 @@ def test_random_books_balance_and_agree_with_a_recount(
         return "pending" if service[log_id] == "chat" else "filtered"
 
     recount = Counter(fate_of(log_id) for log_id in ids)
-    found = accounting(telemetry, **QUESTION, where=parse('service = "chat"'))
+    found = accounting(telemetry, QUESTION, where=parse('service = "chat"'))
     assert found.balanced
     assert (found.seen, counts(found)) == (300, dict(recount))
-    rows = accounting_by_hour(telemetry, **QUESTION, where=parse('service = "chat"')).to_pylist()
+    rows = accounting_by_hour(telemetry, QUESTION, where=parse('service = "chat"')).to_pylist()
     for row in rows:
         here = [i for i in ids if starts[i].replace(minute=0, second=0, microsecond=0) == row["hour"]]
         assert row["seen"] == len(here) == sum(row[name] for name in FATES)
@@ -123,13 +117,13 @@ def test_a_lost_score_or_decision_shows(
     put_logs(["a", "b", "c"], START)
     put_selections(["a", "b", "c"], START, selected=[1, 1, 0])
     put_scores(["a", "b"], START)
-    assert counts(accounting(telemetry, **QUESTION)) == {"scored": 2, "not_sampled": 1}
+    assert counts(accounting(telemetry, QUESTION)) == {"scored": 2, "not_sampled": 1}
     telemetry.command("DELETE FROM scores WHERE log_id = 'a'")
-    assert counts(accounting(telemetry, **QUESTION)) == {"scored": 1, "pending": 1, "not_sampled": 1}
+    assert counts(accounting(telemetry, QUESTION)) == {"scored": 1, "pending": 1, "not_sampled": 1}
     telemetry.command("DELETE FROM selections WHERE log_id = 'c'")
-    assert counts(accounting(telemetry, **QUESTION)) == {"scored": 1, "pending": 2}
+    assert counts(accounting(telemetry, QUESTION)) == {"scored": 1, "pending": 2}
     telemetry.command("DELETE FROM signals WHERE log_id = 'b'")
-    assert accounting(telemetry, **QUESTION).seen == 2
+    assert accounting(telemetry, QUESTION).seen == 2
 
 
 def test_a_log_that_is_doubled_on_the_way_puts_the_books_out_of_balance(
@@ -137,15 +131,15 @@ def test_a_log_that_is_doubled_on_the_way_puts_the_books_out_of_balance(
 ) -> None:
     put_logs(["a", "b"], START)
     put_selections(["a", "a"], START, stratum=["one", "two"])
-    assert accounting(telemetry, **QUESTION).balanced
+    assert accounting(telemetry, QUESTION).balanced
     doubled = f"{JUDGE} UNION ALL SELECT 'a', 1"
     monkeypatch.setattr("assay.store.telemetry.accounting.JUDGE", doubled)
-    found = accounting(telemetry, **QUESTION)
+    found = accounting(telemetry, QUESTION)
     assert (found.seen, found.pending, found.balanced) == (2, 3, False)
 
 
 def test_an_empty_store_balances(telemetry: Telemetry) -> None:
-    found = accounting(telemetry, **QUESTION)
+    found = accounting(telemetry, QUESTION)
     assert (found.seen, found.balanced) == (0, True)
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from assay.errors import UnknownName
 from assay.query import parse
-from assay.records import Window
+from assay.records import MetricInfo, Window
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.ledger import Ledger, read_ledger
+from assay.store.telemetry.scope import Question
 
 DAY = date(2026, 5, 4)
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -20,16 +21,14 @@ TODAY = Window.of_day(DAY)
 Put = Callable[..., None]
 
 
-def ledger(t: Telemetry, **changes: Any) -> Ledger:
-    question: dict[str, Any] = {
-        "metric": "resolved",
-        "metric_version": "v1",
-        "kind": "judge",
-        "policy": "daily",
-        "unit": "conversation",
-        "window": TODAY,
-    }
-    return read_ledger(t, **question | changes)
+def question(**changes: Any) -> Question:
+    named = {"name": "resolved", "version": "v1", "kind": "judge", "unit": "conversation"}
+    policy, window = changes.pop("policy", "daily"), changes.pop("window", TODAY)
+    return Question(MetricInfo(**named | changes), policy, window)
+
+
+def ledger(t: Telemetry, *, asked: Question | None = None, **how: Any) -> Ledger:
+    return read_ledger(t, asked or question(), **how)
 
 
 def by_id(found: Ledger) -> dict[str, dict[str, Any]]:
@@ -72,7 +71,7 @@ def test_every_selected_log_is_a_row_with_its_probabilities(filled: Telemetry) -
 def test_what_was_seen_and_decided_is_counted_by_day(filled: Telemetry) -> None:
     found = ledger(filled)
     assert (found.seen, found.seen_by_day, found.decided_by_day) == (6, {DAY: 6}, {DAY: 5})
-    both = ledger(filled, window=Window(start=TODAY.start, end=TODAY.end + timedelta(days=1)))
+    both = ledger(filled, asked=question(window=Window(start=TODAY.start, end=TODAY.end + timedelta(days=1))))
     next_day = DAY + timedelta(days=1)
     assert (both.seen, both.seen_by_day) == (7, {DAY: 6, next_day: 1})
     assert both.decided_by_day == {DAY: 5, next_day: 0}
@@ -89,7 +88,7 @@ def test_a_condition_narrows_rows_and_counts_alike(filled: Telemetry) -> None:
 
 
 def test_another_version_shares_selections_and_labels_but_not_scores(filled: Telemetry) -> None:
-    rows = by_id(ledger(filled, metric_version="v0"))
+    rows = by_id(ledger(filled, asked=question(version="v0")))
     assert {log_id: row["fate"] for log_id, row in rows.items()} == {
         "a": None,
         "b": None,
@@ -100,7 +99,7 @@ def test_another_version_shares_selections_and_labels_but_not_scores(filled: Tel
 
 
 def test_a_question_for_people_alone_has_their_mean_as_its_value(filled: Telemetry) -> None:
-    rows = by_id(ledger(filled, kind="human", metric_version="anything"))
+    rows = by_id(ledger(filled, asked=question(kind="human", version="anything")))
     assert {log_id: (row["fate"], row["value"]) for log_id, row in rows.items()} == {
         "a": ("scored", 0.5),
         "b": ("skipped", None),

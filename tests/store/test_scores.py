@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.records import Window
+from assay.records import MetricInfo, Window
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.scope import Question
 from assay.store.telemetry.scores import insert_scores, scores_of, to_label, unscored
 
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -17,22 +18,20 @@ TODAY = Window.of_day(date(2026, 5, 4))
 Put = Callable[..., None]
 
 
-def waiting(t: Telemetry, **changes: Any) -> set[str]:
-    question: dict[str, Any] = {
-        "metric": "resolved",
-        "metric_version": "v1",
-        "kind": "judge",
-        "policy": "daily",
-        "unit": "conversation",
-        "window": TODAY,
-    }
-    rows = unscored(t, **question | changes)
+def question(**changes: Any) -> Question:
+    named = {"name": "resolved", "version": "v1", "kind": "judge", "unit": "conversation"}
+    policy, window = changes.pop("policy", "daily"), changes.pop("window", TODAY)
+    return Question(MetricInfo(**named | changes), policy, window)
+
+
+def waiting(t: Telemetry, *, retry_failed: bool = False, **changes: Any) -> set[str]:
+    rows = unscored(t, question(**changes), retry_failed=retry_failed)
     assert rows.column_names == ["log_id", "started"]
     return set(rows.to_pydict()["log_id"])
 
 
 def people_wait(t: Telemetry, policy: str = "daily") -> set[str]:
-    rows = to_label(t, metric="resolved", policy=policy, unit="conversation", window=TODAY)
+    rows = to_label(t, question(policy=policy))
     return set(rows.to_pydict()["log_id"])
 
 
@@ -43,8 +42,8 @@ def test_selected_logs_wait_until_they_are_scored(
     put_selections(["selected", "not", "done", "other version"], START, selected=[1, 0, 1, 1])
     put_scores(["done", "other version"], START, metric_version=["v1", "v0"])
     assert waiting(telemetry) == {"selected", "other version"}
-    assert waiting(telemetry, metric_version="v0") == {"selected", "done"}
-    assert waiting(telemetry, metric="polite") == {"selected", "done", "other version"}
+    assert waiting(telemetry, version="v0") == {"selected", "done"}
+    assert waiting(telemetry, name="polite") == {"selected", "done", "other version"}
     assert waiting(telemetry, policy="other") == set()
     assert waiting(telemetry, window=Window(start=TODAY.end, end=TODAY.end)) == set()
 
@@ -68,15 +67,7 @@ def test_the_order_is_fair_between_strata_and_always_the_same(
     put_logs(["a", "b", "c", "d"], START)
     draws, chances = [0.09, 0.8, 0.01, 0.3], [0.1, 1.0, 0.1, 1.0]
     put_selections(["a", "b", "c", "d"], START, draw=draws, probability=chances)
-    rows = unscored(
-        telemetry,
-        metric="resolved",
-        metric_version="v1",
-        kind="judge",
-        policy="daily",
-        unit="conversation",
-        window=TODAY,
-    )
+    rows = unscored(telemetry, question())
     assert rows["log_id"].to_pylist() == ["c", "d", "b", "a"]
     assert rows["started"].to_pylist() == [START] * 4
 

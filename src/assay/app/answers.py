@@ -67,12 +67,7 @@ def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: P
         population=population,
         accounting=accounting.accounting(
             parts.telemetry,
-            metric=info.name,
-            metric_version=info.version,
-            kind=info.kind,
-            policy=policy.name,
-            unit=info.unit,
-            window=window,
+            parts.question(info, window),
             where=parts.parse(policy.where),
             words=parts.words,
         ),
@@ -88,12 +83,7 @@ def _ledger(
     covered = [part for part in (parts.parse(policy.where), parts.parse(condition)) if part is not None]
     return ledger.read_ledger(
         parts.telemetry,
-        metric=info.name,
-        metric_version=info.version,
-        kind=info.kind,
-        policy=policy.name,
-        unit=info.unit,
-        window=window,
+        parts.question(info, window),
         condition=And(parts=tuple(covered)) if len(covered) > 1 else next(iter(covered), None),
         columns=columns,
         words=parts.words,

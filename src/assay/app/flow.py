@@ -73,17 +73,10 @@ def evaluate(
     parts: Parts, metric: Metric, window: Window, request: EvaluateRequest, progress: Progress
 ) -> RunReport:
     """The metric scores every log that is selected and that this version has not scored."""
-    info, policy = metric.info, parts.policy_of(metric.info)
+    info = metric.info
     book.register_metric(parts.state, parts.project, info, metric.definition, now=parts.clock())
     waiting = scores.unscored(
-        parts.telemetry,
-        metric=info.name,
-        metric_version=info.version,
-        kind=info.kind,
-        policy=policy.name,
-        unit=info.unit,
-        window=window,
-        retry_failed=request.retry_failed,
+        parts.telemetry, parts.question(info, window), retry_failed=request.retry_failed
     )
     ids = [str(log_id) for log_id in waiting["log_id"].to_pylist()][: request.limit]
     return _recorded(

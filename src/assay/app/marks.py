@@ -35,13 +35,7 @@ def record(parts: Parts, request: RecordRequest) -> Written:
 def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
     """The logs drawn for people that nobody has labelled, each as a transcript."""
     info = parts.info(request.metric)
-    waiting = scores.to_label(
-        parts.telemetry,
-        metric=info.name,
-        policy=parts.policy_of(info).name,
-        unit=info.unit,
-        window=window,
-    )
+    waiting = scores.to_label(parts.telemetry, parts.question(info, window))
     ids = [str(log_id) for log_id in waiting["log_id"].to_pylist()][: request.limit]
     found = {log.log_id: log for log in logs.read_logs(parts.telemetry, info.unit, ids)}
     metric = parts.metrics.get(info.name)

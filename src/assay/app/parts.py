@@ -11,10 +11,11 @@ from assay.errors import UnknownName
 from assay.llm.base import Provider
 from assay.metrics.base import Metric
 from assay.query import Condition, Names, parse, suggest
-from assay.records import MetricInfo, Signal
+from assay.records import MetricInfo, Signal, Window
 from assay.sampling.base import Policy
 from assay.store.state import State, list_metrics
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.scope import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,10 @@ class Parts:
             f"metric {info.name} is about {info.unit}s and no policy is; add one to assay.toml: "
             f'[policies.NAME] with unit = "{info.unit}" and a size or rate'
         )
+
+    def question(self, info: MetricInfo, window: Window) -> Question:
+        """The metric over the window's logs, as its policy decides on them."""
+        return Question(info, self.policy_of(info).name, window)
 
     def policy(self, name: str) -> Policy:
         """The policy of that name. Raises UnknownName with the nearest known ones."""

@@ -64,12 +64,7 @@ def accounting_by_hour(parts: Parts, info: MetricInfo, window: Window) -> tuple[
     policy = parts.policy_of(info)
     rows = accounting.accounting_by_hour(
         parts.telemetry,
-        metric=info.name,
-        metric_version=info.version,
-        kind=info.kind,
-        policy=policy.name,
-        unit=info.unit,
-        window=window,
+        parts.question(info, window),
         where=parts.parse(policy.where),
         words=parts.words,
     ).to_pylist()

@@ -7,23 +7,18 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from assay.query import Condition
-from assay.records import Accounting, MetricKind, Unit, Window
+from assay.records import Accounting, Window
 from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import JUDGE, LOGS, OUTCOME, bind_scope
+from assay.store.telemetry.scope import JUDGE, LOGS, OUTCOME, Question, bind_scope
 
 FATES = ("filtered", "not_sampled", "over_budget", "failed", "skipped", "pending", "scored")
 
 
 def accounting(
     t: Telemetry,
+    question: Question,
     *,
-    metric: str,
-    metric_version: str,
-    kind: MetricKind,
-    policy: str,
-    unit: Unit,
-    window: Window,
     where: Condition | None = None,
     words: Mapping[str, Sequence[str]] | None = None,
 ) -> Accounting:
@@ -31,30 +26,15 @@ def accounting(
 
     In this order: the outcome it has; else what the policy decided (selected means pending);
     undecided logs are filtered outside the policy's `where` and pending inside."""
-    rows = accounting_by_hour(
-        t,
-        metric=metric,
-        metric_version=metric_version,
-        kind=kind,
-        policy=policy,
-        unit=unit,
-        window=window,
-        where=where,
-        words=words,
-    ).to_pylist()
+    rows = accounting_by_hour(t, question, where=where, words=words).to_pylist()
     totals = {name: sum(row[name] for row in rows) for name in ("seen", *FATES)}
-    return Accounting(metric=metric, metric_version=metric_version, **totals)
+    return Accounting(metric=question.info.name, metric_version=question.info.version, **totals)
 
 
 def accounting_by_hour(
     t: Telemetry,
+    question: Question,
     *,
-    metric: str,
-    metric_version: str,
-    kind: MetricKind,
-    policy: str,
-    unit: Unit,
-    window: Window,
     where: Condition | None = None,
     words: Mapping[str, Sequence[str]] | None = None,
 ) -> pa.Table:
@@ -63,7 +43,7 @@ def accounting_by_hour(
     `seen` is counted apart from the fates, straight from the logs, so that a log which is lost or
     doubled on the way through decisions and scores leaves the hour out of balance."""
     inside, values = compile_condition(where, words=words, prefix="w")
-    params = bind_scope(unit, window, policy=policy, metric=metric, metric_version=metric_version, kind=kind)
+    params = question.bind()
     counts = ", ".join(f"countIf(kept = 0 AND end_state = '{fate}') AS {fate}" for fate in FATES)
     end_state = (
         "multiIf(isNotNull(m.outcome), toString(m.outcome), isNotNull(j.selected), "

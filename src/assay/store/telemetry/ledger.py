@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from assay.errors import UnknownName
 from assay.query import Condition
-from assay.records import MetricKind, Unit, Window
 from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, OUTCOME, bind_scope
+from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, OUTCOME, Question
 
 COLUMNS: Final = frozenset(
     {"service", "environment", "version", "model", "user_id", "conversation_id", "signals", "turns"}
@@ -44,13 +43,8 @@ class Ledger(NamedTuple):
 
 def read_ledger(
     t: Telemetry,
+    question: Question,
     *,
-    metric: str,
-    metric_version: str,
-    kind: MetricKind,
-    policy: str,
-    unit: Unit,
-    window: Window,
     condition: Condition | None = None,
     columns: Sequence[str] = (),
     words: Mapping[str, Sequence[str]] | None = None,
@@ -59,7 +53,7 @@ def read_ledger(
     """The ledger of one version of a metric under a policy, of logs of which `condition` holds.
 
     Raises UnknownName for a column that isn't there. `words` and `now` serve the condition."""
-    params = bind_scope(unit, window, policy=policy, metric=metric, metric_version=metric_version, kind=kind)
+    params = question.bind()
     where, values = compile_condition(condition, words=words, now=now, prefix="w")
     extra, attributes = _extra_columns(columns)
     params |= values | attributes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from assay.records import Unit, Window
+from assay.records import MetricInfo, Unit, Window
 from assay.store.telemetry.condition import EARLIEST, LATEST
 
 DRIFT: Final = timedelta(days=1)
@@ -37,6 +37,20 @@ OUTCOME: Final = (
     f"FROM {MACHINE} GROUP BY log_id"
 )
 """What became of each log: one row however many people answered, scored if any of them did."""
+
+
+class Question(NamedTuple):
+    """One version of a metric, over the logs of a window that a policy decides on."""
+
+    info: MetricInfo
+    policy: str
+    window: Window
+
+    def bind(self) -> dict[str, Any]:
+        """The values that the parts above leave open."""
+        info = self.info
+        named = {"metric": info.name, "metric_version": info.version, "kind": info.kind}
+        return bind_scope(info.unit, self.window, policy=self.policy, **named)
 
 
 def bind_scope(unit: Unit, window: Window, **others: str) -> dict[str, Any]:

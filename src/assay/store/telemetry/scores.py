@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from assay.records import MetricKind, Unit, Window
+from assay.records import Unit
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, MACHINE, bind_scope
+from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, MACHINE, Question
 
 
 def insert_scores(t: Telemetry, rows: pa.Table) -> None:
@@ -17,33 +17,19 @@ def insert_scores(t: Telemetry, rows: pa.Table) -> None:
     t.insert("scores", rows)
 
 
-def unscored(
-    t: Telemetry,
-    *,
-    metric: str,
-    metric_version: str,
-    kind: MetricKind,
-    policy: str,
-    unit: Unit,
-    window: Window,
-    retry_failed: bool = False,
-) -> pa.Table:
+def unscored(t: Telemetry, question: Question, *, retry_failed: bool = False) -> pa.Table:
     """Selected logs that this version has neither scored nor skipped: log_id, started. Those that
     were over budget are among them, those that failed only with `retry_failed`.
 
     In random order, the same each time: where a run ends early, what it did is a fair sample."""
     done = "('scored', 'skipped')" if retry_failed else "('scored', 'skipped', 'failed')"
-    params = bind_scope(unit, window, policy=policy, metric=metric, metric_version=metric_version, kind=kind)
-    return t.query(_waiting(JUDGE, f"{MACHINE} AND fate IN {done}"), params)
+    return t.query(_waiting(JUDGE, f"{MACHINE} AND fate IN {done}"), question.bind())
 
 
-def to_label(t: Telemetry, *, metric: str, policy: str, unit: Unit, window: Window) -> pa.Table:
+def to_label(t: Telemetry, question: Question) -> pa.Table:
     """Logs selected for people about which nobody has said anything yet: log_id, started. In
     random order, the same each time."""
-    return t.query(
-        _waiting(LABEL, f"{HUMAN} AND fate IN ('scored', 'skipped')"),
-        bind_scope(unit, window, policy=policy, metric=metric),
-    )
+    return t.query(_waiting(LABEL, f"{HUMAN} AND fate IN ('scored', 'skipped')"), question.bind())
 
 
 def scores_of(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> pa.Table:
