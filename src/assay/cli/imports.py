@@ -13,7 +13,7 @@ from assay.app.operations import Operations
 from assay.app.requests import Mark, RecordRequest, SettleRequest, SpansRequest
 from assay.cli.options import Columns, Config, Json
 from assay.cli.terminal import out, print_json, progress_bars
-from assay.errors import CallerError
+from assay.errors import CallerError, FileError
 from assay.records import Goal, ImportReport, MetricKind, Progress, Unit
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def import_files(
 ) -> None:
     """Import conversations. Each file is checked whole before anything of it is written, and
     importing it again changes nothing."""
-    from assay.ingest.files import read_file
     from assay.ingest.options import ImportOptions, parse_columns
     from assay.ingest.options import Mark as MarkColumn
 
@@ -58,7 +57,7 @@ def import_files(
     _refuse_idle_goal(options, lower_is_better)
     goal: Goal | None = "low" if lower_is_better else None
     with progress_bars() as progress:
-        plans = [read_file(path, options, progress) for path in files]
+        plans = [_read(path, options, progress) for path in files]
         with connect(config, "import") as project:
             reports = [_write(project, plan, goal, progress) for plan in plans]
     if json:
@@ -66,6 +65,18 @@ def import_files(
         return
     for report in reports:
         _show(report)
+
+
+def _read(path: Path, options: ImportOptions, progress: Progress) -> ImportPlan:
+    """The file, checked whole. Of several, the one that is wrong is named."""
+    from assay.ingest.files import read_file
+
+    try:
+        return read_file(path, options, progress)
+    except FileError as error:
+        if str(path) in str(error):
+            raise
+        raise FileError(f"{path}: {error}", row=error.row, column=error.column) from error
 
 
 def _refuse_idle_goal(options: ImportOptions, lower_is_better: bool) -> None:
