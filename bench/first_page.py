@@ -2,7 +2,7 @@
 
     python -m bench.first_page FOLDER [--requests 30]
 
-FOLDER holds an assay.toml, such as the one that `assay demo --no-serve` leaves. Each page is asked
+FOLDER holds an assay.toml; `python -m bench.demo --keep FOLDER` leaves one. Each page is asked
 for on a fresh connection, one after the other; "first" is the first time since the server started.
 The yardstick: /healthz, which does nothing."""
 

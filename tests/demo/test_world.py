@@ -9,7 +9,7 @@ import pytest
 from assay.demo.reviewers import RATERS, review
 from assay.demo.script import MOST_TURNS, Conversation
 from assay.demo.world import World, truth
-from assay.errors import UnknownName
+from assay.errors import CallerError, UnknownName
 
 LAST = date(2026, 11, 22)
 
@@ -33,7 +33,7 @@ def test_total_is_exact_and_weekdays_differ(per_day: int, days: int) -> None:
 
 @pytest.mark.parametrize("wrong", [{"days": 0}, {"days": 15}, {"per_day": 0}, {"seed": -1}, {"seed": 10**9}])
 def test_impossible_worlds_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"days|per_day"):
+    with pytest.raises(CallerError, match=r"days|a day"):
         World(last_day=LAST, **wrong)
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from assay.demo.script import Conversation, write_conversation
 from assay.demo.story import LAST_DAY, WEEKDAY_WEIGHTS, Truth, tell
-from assay.errors import UnknownName
+from assay.errors import CallerError, UnknownName
 
 _ID = re.compile(r"c-(\d{1,9})-(\d{8})-(\d{2})-(\d{5,9})")
 
@@ -17,7 +17,9 @@ _ID = re.compile(r"c-(\d{1,9})-(\d{8})-(\d{2})-(\d{5,9})")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """`days` days that end with `last_day` (UTC), which is day 14 of the story; `per_day`
-    conversations a day on average, `days * per_day` in all, exactly."""
+    conversations a day on average, `days * per_day` in all, exactly.
+
+    Raises CallerError where there is no such world."""
 
     last_day: date
     days: int = LAST_DAY
@@ -26,9 +28,12 @@ class World:
 
     def __post_init__(self) -> None:
         if not 1 <= self.days <= LAST_DAY:
-            raise ValueError(f"the story has 1 to {LAST_DAY} days, not {self.days}")
+            raise CallerError(f"the story has 1 to {LAST_DAY} days, not {self.days}")
         if self.per_day < 1 or not 0 <= self.seed < 10**9:
-            raise ValueError(f"per_day must be positive and 0 <= seed < 10**9: {self.per_day}, {self.seed}")
+            given = f"{self.per_day} and {self.seed}"
+            raise CallerError(
+                f"conversations a day must be 1 or more and the seed 0 to 999999999, not {given}"
+            )
 
     @property
     def total(self) -> int:
