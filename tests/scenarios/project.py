@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,14 +168,6 @@ def holding(folder: Path) -> Iterator[int]:
         assert child.stdout.readline() == "held\n"
         yield child.pid
         child.stdin.write("\n")
-
-
-def wait_until(what: str, happens: Any, timeout_s: float = READY_S) -> None:
-    """Wait for `happens()` to be true."""
-    deadline = time.monotonic() + timeout_s
-    while not happens():
-        assert time.monotonic() < deadline, f"waited {timeout_s:g} s in vain until {what}"
-        time.sleep(0.05)
 
 
 def _environ(more: Mapping[str, str]) -> dict[str, str]:
