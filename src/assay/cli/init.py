@@ -20,4 +20,4 @@ def init(
     safe = "".join(c for c in name or folder.name if c.isprintable() and c not in '"\\')
     for path in init_project(folder, safe or "my-assistant"):
         out.print(f"wrote {path}", soft_wrap=True, markup=False)
-    out.print("next: `assay import FILE` for conversations in files, `assay serve` to receive them")
+    out.print("next: `assay import FILE` for files, `assay serve` to receive traces")
