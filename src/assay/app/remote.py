@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -86,11 +88,8 @@ class RemoteApplication:
             with self._http.stream("POST", f"/api/run/{name}", json=to_json(request)) as response:
                 if response.status_code != 200:
                     response.read()
-                    raise errors.StoreError(
-                        f"{self.address} answered {response.status_code}: {response.text[:300]}"
-                    )
-                for line in response.iter_lines():
-                    message = json.loads(line)
+                    raise _refusal(self.address, response)
+                for message in _messages(response):
                     if "progress" in message:
                         progress(*message["progress"])
                     elif "error" in message:
@@ -102,6 +101,26 @@ class RemoteApplication:
                 f"the server at {self.address} stopped answering: {error}; run it again"
             ) from error
         raise errors.StoreError(f"the server at {self.address} closed the connection before an answer came")
+
+
+def _messages(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    """The answer's JSON lines. They end with a newline alone: httpx would also break a line at the
+    other separators that Unicode knows, and logs may hold them."""
+    line = bytearray()
+    for chunk in response.iter_bytes():
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line += end
+            yield json.loads(line)
+            line.clear()
+        line += rest
+
+
+def _refusal(address: str, response: httpx.Response) -> errors.AssayError:
+    """Why nothing was run: the server's own error where it sent one."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        return _rebuilt(response.json()["error"])
+    return errors.StoreError(f"{address} answered {response.status_code}: {response.text[:300]}")
 
 
 def _rebuilt(error: dict[str, str]) -> errors.AssayError:
