@@ -24,9 +24,21 @@ def main() -> int:
     try:
         app(prog_name="assay", standalone_mode=True)
     except AssayError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was done is kept, the same command goes on from there\n")
-        return 130
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        return _fail(str(error), 3)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # what typer makes of Ctrl-C
+            sys.stderr.write("interrupted; what was done is kept, the same command goes on from there\n")
+        raise
     return 0
+
+
+INTERRUPTED = 130
+
+
+def _fail(message: str, code: int) -> int:
+    """Messages may quote files and logs: no control character reaches the terminal."""
+    text = "".join(c if c.isprintable() or c == "\n" else "·" for c in message)
+    sys.stderr.write(f"error: {text}\n")
+    return code
