@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,5 +23,8 @@ def operations(site: Site, request: Request) -> Response:
         report=report,
         period=period_of(report.window, given=window is not None),
         chosen=chosen,
-        hours=tuple(reversed(hours)),
+        days=[
+            (day, list(entries))
+            for day, entries in groupby(reversed(hours), key=lambda entry: entry.hour.date())
+        ],
     )
