@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -29,7 +28,7 @@ from assay.app.requests import (
     TodoRequest,
     Written,
 )
-from assay.errors import CallerError
+from assay.errors import CallerError, StoreError
 from assay.ingest.commit import GroupCommit
 from assay.ingest.otlp import Limits, decode_otlp
 from assay.metrics.base import Metric
@@ -61,8 +60,9 @@ class Application:
 
     Thread-safe. Steps that decide or pay (`sample`, `evaluate`) run one at a time."""
 
-    def __init__(self, parts: Parts, *, token: str = "") -> None:
+    def __init__(self, parts: Parts, *, token: str = "", commit_s: float = COMMIT_S) -> None:
         self._parts = parts
+        self._commit_s = commit_s
         self._token = token
         self._writer = GroupCommit(
             self._insert, max_waiting_bytes=int(parts.settings.ingest.max_waiting_mb * MB)
@@ -90,7 +90,7 @@ class Application:
             body, content_type, content_encoding, self._limits, received_at=self._parts.clock()
         )
         if decoded.accepted:
-            self._commit(decoded.spans).result(timeout=COMMIT_S)
+            self._commit(decoded.spans)
         return Received(accepted=decoded.accepted, rejected=decoded.rejected, reasons=decoded.reasons)
 
     def spans(self, request: SpansRequest, progress: Progress = no_progress) -> Written:
@@ -99,7 +99,7 @@ class Application:
             table = pa.ipc.open_stream(BytesIO(request.arrow)).read_all()
         except pa.ArrowInvalid as error:
             raise CallerError(f"the spans are no Arrow stream: {error}") from None
-        self._commit(table).result(timeout=COMMIT_S)
+        self._commit(table)
         return Written(rows=table.num_rows)
 
     # --- the steps ----------------------------------------------------------------------------
@@ -208,8 +208,15 @@ class Application:
         self._parts.telemetry.close()
         self._parts.state.close()
 
-    def _commit(self, table: pa.Table) -> Future[None]:
-        return self._writer.submit(table)
+    def _commit(self, table: pa.Table) -> None:
+        """Return once the rows are on disk. Raises StoreError where that takes too long."""
+        try:
+            self._writer.submit(table).result(timeout=self._commit_s)
+        except TimeoutError:
+            raise StoreError(
+                f"the spans were not on disk after {self._commit_s:g} s: send them again (that is "
+                "harmless, should they be written yet)"
+            ) from None
 
     def _insert(self, table: pa.Table) -> None:
         self._parts.telemetry.insert("otel_traces", table)
