@@ -149,6 +149,8 @@ class Design(NamedTuple):
     p2_passed: tuple[float, ...]
     p2_flagged: tuple[float, ...]
     size: int = 4_000
+    sensitivity: float = 0.8
+    false_alarm: float = 0.06
 
 
 DESIGNS = {
@@ -164,16 +166,21 @@ DESIGNS = {
     "the failures are where few look": Design(
         (0.5, 0.4, 0.1), (0.3, 0.05, 0.05), (0.05, 0.5, 1.0), (0.3, 0.1, 0.1), (0.3, 0.1, 0.1), 5_000
     ),
+    "the same, a good judge": Design(
+        (0.5, 0.5), (0.4, 0.02), (0.04, 1.0), (0.7, 0.05), (0.7, 0.05), 5_000, 0.95, 0.02
+    ),
+    "suspicious ones looked at, all of them labelled": Design(
+        (0.9, 0.1), (0.03, 0.5), (0.04, 0.5), (1.0, 1.0), (1.0, 1.0), 5_000, 0.86
+    ),
 }
 
 
-def stratified_world(
-    rng: np.random.Generator, design: Design, *, sensitivity: float = 0.8, false_alarm: float = 0.06
-) -> Sample:
+def stratified_world(rng: np.random.Generator, design: Design) -> Sample:
     """Stratified Poisson draws in both phases, with a binary judge."""
     stratum = rng.choice(len(design.share), p=design.share, size=design.size)
     y = (rng.random(design.size) < np.array(design.rate)[stratum]).astype(float)
-    flagged = np.where(y == 1.0, rng.random(design.size) < sensitivity, rng.random(design.size) < false_alarm)
+    draws = rng.random((2, design.size))
+    flagged = np.where(y == 1.0, draws[0] < design.sensitivity, draws[1] < design.false_alarm)
     p1 = np.array(design.p1)[stratum]
     p2 = np.where(flagged, np.array(design.p2_flagged)[stratum], np.array(design.p2_passed)[stratum])
     first = rng.random(design.size) < p1

@@ -79,6 +79,31 @@ def test_a_stratum_without_labels_is_wide_and_not_an_error() -> None:
     assert found.low <= 0.001
 
 
+def test_rows_that_nobody_judged_or_labelled_do_not_pull_the_value_to_the_middle() -> None:
+    """Nothing is known of them, so they are like the others, and may be anything."""
+    stratum = np.repeat([0, 2], [90, 10])
+    y = np.full(100, np.nan)
+    y[:30] = 0.0
+    judged = stratum == 0
+    found = poststratified_mean(
+        y, stratum, np.ones(100), np.full(100, 1 / 3), population=100, judged=judged
+    ).interval
+    assert found.value == 0.0
+    assert found.high >= 0.10
+
+
+def test_the_doubt_in_shares_is_that_of_the_rows_with_large_weights() -> None:
+    """Two groups of equal share: one judged whole, all good; of the other one in fifty, half of them bad.
+    Only the second is a sample, and its rows lie farther from the mean than all rows together."""
+    p1 = np.repeat([1.0, 0.02], [1_000, 20])
+    y = np.concatenate([np.zeros(1_000), np.tile([0.0, 1.0], 10)])
+    found = poststratified_mean(y, (y + 2 * (p1 < 1)).astype(np.intp), p1, np.ones(1_020), population=2_000)
+    by_hand = 0.98 * 50.0**2 * (10 * 0.25**2 + 10 * 0.75**2) / 2_000**2
+    assert found.interval.value == pytest.approx(0.25)
+    assert found.judged_variance == pytest.approx(by_hand)
+    assert by_hand > 1.5 * (0.25 * 0.75 * 0.98 * 50.0**2 * 20 / 2_000**2)
+
+
 def test_labels_that_all_agree_are_not_certain() -> None:
     """A zero-width interval from 20 equal labels is the classical mistake."""
     y = np.concatenate([np.zeros(20), np.full(980, np.nan)])

@@ -104,7 +104,9 @@ def corrected_mean(
         )
     if method == "poststratified" and judge is not None:
         strata = poststrata(judge, known, design)
-        post = poststratified_mean(truth, strata, p1, p2, population=population, level=level)
+        post = poststratified_mean(
+            truth, strata, p1, p2, population=population, judged=~np.isnan(judge), level=level
+        )
         return Corrected(post.interval, method, labels, _share(post.judged_variance, post.interval.variance))
     used = None if shape == "none" else judge
     fit = regression_mean(truth, used, p1, p2, population=population, level=level)

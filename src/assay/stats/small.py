@@ -10,7 +10,7 @@ from assay.stats.weighted import checked_probability
 from assay.stats.wilson import CodeArray, FlagArray, FloatArray, Interval, effective_size
 
 EMPTY_VALUE = 0.5
-"""The rate of a stratum without labels: the middle of its interval [0, 1]."""
+"""The rate of a verdict without labels: the middle of its interval [0, 1]."""
 
 
 class Binomial(NamedTuple):
@@ -104,15 +104,17 @@ def poststratified_mean(
     p2: FloatArray,
     *,
     population: float,
+    judged: FlagArray | None = None,
     level: float = 0.95,
 ) -> Poststratified:
     """MOVER-Jeffreys: labels post-stratified by the judge's verdict; one entry per row of phase 1.
 
-    theta = sum W p;  theta - sqrt(sum (W(p-l))^2 f + U), theta + sqrt(sum (W(u-p))^2 f + U) with Jeffreys
-    [l, u] per stratum; U = z^2 sum W (p-theta)^2 / n1 (1 - p1) is the doubt in shares W that come from a
-    sample of n1 judged rows. `truth` is NaN where no label is. Unequal probabilities: W and p are weighted,
-    n and n1 are Kish's, f and (1 - p1) their weighted finite population factors. A stratum without labels is
-    [0, 1]. Assumes weights unrelated to the truth inside a stratum. Zou and Donner (2008); Newcombe (1998).
+    theta = sum W p;  theta - sqrt(sum (W(p-l))^2 f + z^2 V), theta + sqrt(sum (W(u-p))^2 f + z^2 V), Jeffreys
+    [l, u] per stratum; V = sum_i (1-p1) w^2 (p_i-theta)^2 / (sum w)^2, w = 1/p1, is the doubt in shares W
+    that come from a sample. `truth` is NaN where no label is. Unequal probabilities: W and p are weighted,
+    n is Kish's, f the weighted finite population factor. A stratum without labels is [0, 1], its p the mean
+    of the others if it isn't `judged`. Assumes Poisson sampling, and weights unrelated to the truth inside a
+    stratum. Zou and Donner (2008); Newcombe (1998).
 
     >>> y = np.tile([1.0, np.nan, 0.0, np.nan], 10)
     >>> verdict = np.tile([1, 1, 0, 0], 10)
@@ -124,14 +126,13 @@ def poststratified_mean(
 
     first = checked_probability(p1)
     w1 = 1.0 / first
-    strata = _strata(truth, stratum, first, p2)
+    codes = np.unique(stratum, return_inverse=True)[1]
+    strata = _strata(truth, codes, first, p2, np.ones(truth.size, dtype=bool) if judged is None else judged)
     theta = float(np.sum(strata.share * strata.value))
     low, high = jeffreys(strata.n * strata.value, strata.n, level=level)
     low, high = np.where(strata.n > 0.0, low, 0.0), np.where(strata.n > 0.0, high, 1.0)
-    squares = float(np.sum(w1**2))
-    judged = float(np.sum(w1)) ** 2 / squares
-    finite = float(np.sum(w1**2 * (1.0 - first))) / squares
-    between = float(np.sum(strata.share * (strata.value - theta) ** 2)) / judged * finite
+    off = strata.value[codes] - theta
+    between = float(np.sum(w1**2 * (1.0 - first) * off**2)) / float(np.sum(w1)) ** 2
     doubt = float(ndtri(0.5 + level / 2.0)) ** 2 * between
     down = np.sqrt(np.sum((strata.share * (strata.value - low)) ** 2 * strata.finite) + doubt)
     up = np.sqrt(np.sum((strata.share * (high - strata.value)) ** 2 * strata.finite) + doubt)
@@ -140,8 +141,9 @@ def poststratified_mean(
     )
 
 
-def _strata(truth: FloatArray, stratum: CodeArray, p1: FloatArray, p2: FloatArray) -> _Strata:
-    codes = np.unique(stratum, return_inverse=True)[1]
+def _strata(
+    truth: FloatArray, codes: CodeArray, p1: FloatArray, p2: FloatArray, judged: FlagArray
+) -> _Strata:
     known = ~np.isnan(truth)
     if not known.any():
         raise ValueError("an interval of no labels has no value: ask for their number first")
@@ -156,6 +158,8 @@ def _strata(truth: FloatArray, stratum: CodeArray, p1: FloatArray, p2: FloatArra
     value = np.divide(
         np.bincount(where, weights=w * y, minlength=k), total, out=np.full(k, EMPTY_VALUE), where=some
     )
+    silent = ~some & (np.bincount(codes, weights=judged, minlength=k) == 0.0)
+    value[silent] = np.sum((share * value)[some]) / np.sum(share[some])
     n = np.divide(total**2, squares, out=np.zeros(k), where=some)
     finite = np.divide(sampled, squares, out=np.ones(k), where=some)
     return _Strata(share / np.sum(share), np.clip(value, 0.0, 1.0), n, finite)
