@@ -99,6 +99,7 @@ class Project:
     def write(self, name: str, rows: list[dict[str, Any]]) -> Path:
         """A JSONL file in the folder."""
         path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return path
 
