@@ -12,7 +12,7 @@ from assay.app.connect import connect
 from assay.app.operations import Operations
 from assay.app.requests import Mark, RecordRequest, SettleRequest, SpansRequest
 from assay.cli.options import Columns, Config, Json
-from assay.cli.terminal import out, print_json, progress_bars
+from assay.cli.terminal import count_text, out, print_json, printable, progress_bars
 from assay.errors import CallerError, FileError
 from assay.records import Goal, ImportReport, MetricKind, Progress, Unit
 
@@ -140,13 +140,14 @@ def _stream(table: pa.Table) -> bytes:
 
 def _show(report: ImportReport) -> None:
     out.print(
-        f"{report.file}: {report.rows:,} rows, {report.conversations:,} conversations, "
-        f"{report.interactions:,} interactions",
+        f"{printable(report.file)}: {count_text(report.rows, 'row')}, "
+        f"{count_text(report.conversations, 'conversation')}, "
+        f"{count_text(report.interactions, 'interaction')}",
         soft_wrap=True,
         markup=False,
     )
-    for what, counts in (("labels", report.labels), ("scores", report.scores)):
+    for what, counts in (("label", report.labels), ("score", report.scores)):
         for metric, count in counts.items():
-            out.print(f"  {count:,} {what} of {metric}", markup=False)
+            out.print(f"  {count_text(count, what)} of {printable(metric)}", markup=False)
     for note in report.notes:
-        out.print(f"  note: {note}", soft_wrap=True, markup=False)
+        out.print(f"  note: {printable(note)}", soft_wrap=True, markup=False)

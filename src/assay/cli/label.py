@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -11,7 +12,7 @@ import typer
 from assay.app.connect import connect
 from assay.app.requests import Mark, RecordRequest, Todo, TodoRequest
 from assay.cli.options import Columns, Config, Json
-from assay.cli.terminal import out, print_json
+from assay.cli.terminal import count_text, out, print_json, printable
 from assay.errors import CallerError
 from assay.records import Goal, Unit
 
@@ -45,9 +46,9 @@ def label(
         with connect(config, "label") as project:
             work = project.todo(TodoRequest(metric=metric))
         _write_todo(work, todo)
-        out.print(f"wrote {len(work.items):,} logs to {todo}", markup=False, soft_wrap=True)
+        out.print(f"wrote {count_text(len(work.items), 'log')} to {todo}", markup=False, soft_wrap=True)
         out.print("next: fill its column `label` (yes, no, 0 to 1, or empty: can't tell), then")
-        out.print(f"      `assay label {metric} {todo}`", markup=False, soft_wrap=True)
+        out.print(f"      `assay label {metric} {shlex.quote(str(todo))}`", markup=False, soft_wrap=True)
         return
     assert file is not None
     from assay.ingest.labels import read_labels
@@ -75,7 +76,7 @@ def label(
     if json:
         print_json(written)
         return
-    out.print(f"{written.rows:,} labels of {metric} kept")
+    out.print(f"{count_text(written.rows, 'label')} of {printable(metric)} kept")
     if written.unknown:
         out.print(f"{written.unknown:,} left out: no settled log has that id; import the logs first")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, date, datetime, timedelta
 
 from rich.text import Text
@@ -28,8 +29,9 @@ VOICES = {"judge": "the judge", "code": "the check", "human": "a person"}
 
 def report(since: Since = "", until: Until = "", config: Config = None, json: Json = False) -> None:
     """Print the report: the newest 14 days, or the range asked for."""
+    request = ReportRequest(range=to_span(since, until, datetime.now(UTC)))
     with connect(config, "report") as project:
-        answer = project.report(ReportRequest(range=to_span(since, until, datetime.now(UTC))))
+        answer = project.report(request)
     if json:
         print_json(answer)
     else:
@@ -134,7 +136,7 @@ def _show_focus(metric: MetricReport) -> None:
     _show_rows("no clear difference from the rest", others)
     first = (distinct or others)[0].failing_filter
     out.print("\n  the failures behind the first line:")
-    out.print(f"    assay logs '{printable(first)}'", markup=False, soft_wrap=True)
+    out.print(f"    assay logs {shlex.quote(printable(first))}", markup=False, soft_wrap=True)
 
 
 def _show_rows(heading: str, rows: list[FocusRow]) -> None:

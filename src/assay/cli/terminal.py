@@ -16,8 +16,8 @@ from rich.table import Table
 from assay.app.operations import to_json
 from assay.records import Progress
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def new_table(first: str, *numbers: str) -> Table:
@@ -33,7 +33,7 @@ def new_table(first: str, *numbers: str) -> Table:
 def progress_bars() -> Iterator[Progress]:
     """A bar a stage, on standard error; where that is no terminal, a line a stage."""
     bars = Bars(
-        TextColumn("{task.description:<22}"),
+        TextColumn("{task.description:<22}", markup=False),
         BarColumn(bar_width=32),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -45,9 +45,9 @@ def progress_bars() -> Iterator[Progress]:
 
     def report(stage: str, done: int, total: int | None) -> None:
         if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total)
+            tasks[stage] = bars.add_task(printable(stage), total=total)
             if not err.is_terminal:
-                err.print(f"{stage} ...")
+                err.print(f"{printable(stage)} ...", soft_wrap=True)
         bars.update(tasks[stage], completed=done, total=total)
 
     with bars:
@@ -63,3 +63,8 @@ def print_json(record: object) -> None:
 def printable(text: str) -> str:
     """Hostile text as one harmless line: no control character reaches the terminal."""
     return "".join(c if c.isprintable() else "·" for c in text)
+
+
+def count_text(count: int, noun: str) -> str:
+    """1 label, 12 labels."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
