@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from tests.app.conftest import Open
 
+from assay.app.application import Application
+from assay.app.requests import EvaluateRequest, SampleRequest, SettleRequest
 from assay.errors import StoreError
 from assay.store.telemetry.connection import Telemetry
 
@@ -17,13 +23,21 @@ SPAN = {
     "traceId": "0af7651916cd43dd8448eb211c80319c",
     "spanId": "00f067aa0ba902b7",
     "name": "chat",
-    "startTimeUnixNano": "1763640000000000000",
-    "endTimeUnixNano": "1763640001000000000",
+    "startTimeUnixNano": "1763636400000000000",
+    "endTimeUnixNano": "1763636401000000000",
 }
 
 
 def otlp(*spans: dict[str, Any]) -> bytes:
     return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]}).encode()
+
+
+def settled(project: Application, logs: int) -> None:
+    """Take in logs; all are settled and drawn."""
+    spans = [{**SPAN, "traceId": f"{n:032x}"} for n in range(1, logs + 1)]
+    project.receive(otlp(*spans), "application/json", "")
+    project.settle(SettleRequest(even_active=True))
+    project.sample(SampleRequest())
 
 
 def test_a_write_that_takes_too_long_is_not_acknowledged_and_not_lost(
@@ -46,3 +60,90 @@ def test_a_write_that_takes_too_long_is_not_acknowledged_and_not_lost(
         "SELECT count() AS logs, any(spans) AS spans FROM interactions_final"
     ).to_pylist()
     assert row == {"logs": 1, "spans": 1}
+
+
+JUDGES = """
+import assay
+first = assay.judge("first", unit="conversation", model="m", criteria="Is it good?")
+second = assay.judge("second", unit="conversation", model="m", criteria="Is it kind?")
+"""
+PRICED = """
+[policies.daily]
+rate = 1.0
+[judge]
+provider = "tests.app.provider:make"
+concurrency = 1
+[prices.m]
+input = 1000.0
+output = 0.0
+"""
+
+
+def test_a_budget_is_for_all_metrics_together(open_project: Open) -> None:
+    project = open_project(JUDGES, PRICED)
+    settled(project, logs=30)
+    first, second = project.evaluate(EvaluateRequest(budget_usd=3.0))
+    assert first.scored > 5
+    assert first.cost_usd == pytest.approx(0.2 * first.scored)
+    assert first.cost_usd + second.cost_usd <= 3.0
+    assert second.over_budget == 30 - second.scored > 0
+
+
+WAITS = """
+import assay, time
+from pathlib import Path
+
+@assay.metric(unit="conversation")
+def slow(log: assay.Log) -> bool:
+    folder = Path(__file__).parent
+    (folder / "begun").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
+    return True
+"""
+
+
+@contextmanager
+def running(project: Application, folder: Path) -> Iterator[None]:
+    """While a metric waits in the middle of its run."""
+    run = threading.Thread(target=project.evaluate, args=(EvaluateRequest(),))
+    run.start()
+    deadline = time.monotonic() + 30
+    while not (folder / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        (folder / "go").touch()
+        run.join()
+
+
+def test_conversations_are_settled_and_drawn_while_metrics_run(open_project: Open, tmp_path: Path) -> None:
+    project = open_project(WAITS)
+    settled(project, logs=1)
+    done = threading.Event()
+
+    def work() -> None:
+        project.settle(SettleRequest())
+        project.sample(SampleRequest())
+        done.set()
+
+    beside = threading.Thread(target=work)
+    with running(project, tmp_path):
+        beside.start()
+        in_time = (tmp_path / "begun").exists() and done.wait(10)
+    beside.join()
+    assert in_time
+
+
+def test_runs_take_turns_and_who_goes_away_stops_waiting(open_project: Open, tmp_path: Path) -> None:
+    project = open_project(WAITS)
+    settled(project, logs=1)
+
+    def gone(stage: str, done: int, total: int | None) -> None:
+        raise ConnectionError(stage)
+
+    with running(project, tmp_path), pytest.raises(ConnectionError, match="waiting for another"):
+        project.evaluate(EvaluateRequest(), gone)
+    (again,) = project.evaluate(EvaluateRequest())
+    assert again.todo == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -53,12 +55,14 @@ from assay.store.telemetry import logs
 
 MB = 2**20
 COMMIT_S = 60.0
+TURN_S = 0.5
 
 
 class Application:
     """Everything that can be done with a project, for the command line and the web alike.
 
-    Thread-safe. Steps that decide or pay (`sample`, `evaluate`) run one at a time."""
+    Thread-safe. Each step that writes (`settle`, `sample`, `evaluate`) runs once at a time; a long
+    run of metrics keeps no conversation from getting its signals."""
 
     def __init__(self, parts: Parts, *, token: str = "", commit_s: float = COMMIT_S) -> None:
         self._parts = parts
@@ -71,7 +75,7 @@ class Application:
             max_request_bytes=int(parts.settings.ingest.max_request_mb * MB),
             max_attribute_bytes=int(parts.settings.ingest.max_attribute_mb * MB),
         )
-        self._deciding = threading.RLock()
+        self._settling, self._deciding, self._judging = (threading.Lock() for _ in range(3))
         self._reports = ReportCache()
 
     @property
@@ -105,7 +109,7 @@ class Application:
     # --- the steps ----------------------------------------------------------------------------
 
     def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport:
-        with self._deciding:
+        with _turn(self._settling, progress):
             done = flow.settle(self._parts, progress, idle=not request.even_active)
         if done.conversations:
             self._reports.expire()
@@ -114,23 +118,28 @@ class Application:
     def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
         names = [request.policy] if request.policy else list(self._parts.policies)
         policies = [self._parts.policy(name) for name in names]
-        with self._deciding:
-            flow.settle(self._parts, progress)
+        with _turn(self._deciding, progress):
+            with _turn(self._settling, progress):
+                flow.settle(self._parts, progress)
             window = self._window(request.range, whole=True)
             done = tuple(flow.sample(self._parts, policy, window, progress) for policy in policies)
         self._reports.clear()
         return done
 
     def evaluate(self, request: EvaluateRequest, progress: Progress = no_progress) -> tuple[RunReport, ...]:
-        metrics = self._metrics(request.metrics)
-        with self._deciding:
+        """The metrics one after another; what one has spent the next can't."""
+        metrics, left = self._metrics(request.metrics), request.budget_usd
+        done: list[RunReport] = []
+        with _turn(self._judging, progress):
             window = self._window(request.range, whole=True)
             try:
-                return tuple(
-                    flow.evaluate(self._parts, metric, window, request, progress) for metric in metrics
-                )
+                for metric in metrics:
+                    asked = replace(request, budget_usd=left)
+                    done.append(flow.evaluate(self._parts, metric, window, asked, progress))
+                    left = None if left is None else max(0.0, left - done[-1].cost_usd)
             finally:
                 self._reports.clear()
+        return tuple(done)
 
     def record(self, request: RecordRequest, progress: Progress = no_progress) -> Written:
         done = marks.record(self._parts, request)
@@ -245,6 +254,17 @@ class Application:
                 f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M})"
             )
         return Window(start=start, end=end)
+
+
+@contextmanager
+def _turn(lock: threading.Lock, progress: Progress) -> Iterator[None]:
+    """Wait until no other caller has the lock, saying so: whoever has gone away waits no longer."""
+    while not lock.acquire(timeout=TURN_S):
+        progress("waiting for another", 0, None)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def utc_now() -> datetime:
