@@ -28,6 +28,8 @@ def settle_regularly(application: Application, every_s: float) -> Iterator[None]
                 application.prepare()
             except AssayError as error:
                 log.warning("conversations could not be settled, trying again in %g s: %s", every_s, error)
+            except Exception:  # whatever it was, the next pass may meet it no more
+                log.exception("conversations could not be settled, trying again in %g s", every_s)
             stop.wait(every_s)
 
     thread = threading.Thread(target=work, name="settle", daemon=True)
