@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from assay.app.hold import acquire_hold, find_holder
+from assay.app.hold import acquire_hold, find_holder, find_server
 from assay.errors import StoreHeld
 
 HOLD = "import sys; from pathlib import Path; from assay.app.hold import acquire_hold\n"
@@ -65,3 +68,44 @@ def test_token_is_for_this_user_alone(tmp_path: Path) -> None:
     hold.publish("http://x", "t")
     assert (tmp_path / "holder.json").stat().st_mode & 0o077 == 0
     hold.release()
+
+
+def test_a_starting_server_is_waited_for(tmp_path: Path) -> None:
+    hold = acquire_hold(tmp_path, "serve")
+
+    def start() -> None:
+        time.sleep(0.3)
+        hold.publish("http://x", "t")
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    server = find_server(tmp_path)
+    starting.join()
+    assert server is not None
+    assert server.address == "http://x"
+    hold.release()
+
+
+def test_a_server_that_does_not_start_is_not_waited_for_forever(tmp_path: Path) -> None:
+    hold = acquire_hold(tmp_path, "serve")
+    assert find_server(tmp_path, wait_s=0.2) is None
+    hold.release()
+
+
+def test_another_command_is_not_waited_for(tmp_path: Path) -> None:
+    hold = acquire_hold(tmp_path, "evaluate")
+    began = time.monotonic()
+    assert find_server(tmp_path) is None
+    assert time.monotonic() - began < 5
+    hold.release()
+
+
+def test_looking_for_the_holder_keeps_nobody_out(tmp_path: Path) -> None:
+    """Whoever looks has the lock for a moment."""
+    acquire_hold(tmp_path, "a").release()
+    with (tmp_path / "lock").open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        timer = threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN))
+        timer.start()
+        acquire_hold(tmp_path, "b").release()
+        timer.join()

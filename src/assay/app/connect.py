@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assay.app.hold import find_holder, hold_folder
+from assay.app.hold import find_server, hold_folder
 from assay.app.operations import Operations
 from assay.app.remote import RemoteApplication
 from assay.config import find_config, load_settings
@@ -18,10 +18,10 @@ def connect(config: Path | None, command: str) -> Iterator[Operations]:
 
     Raises ConfigError where there is no project, StoreHeld where another command has it open."""
     settings = load_settings(find_config(config, Path.cwd()))
-    holder = find_holder(hold_folder(settings.folder))
+    server = find_server(hold_folder(settings.folder))
     project: Operations
-    if holder is not None and holder.address:
-        project = RemoteApplication(holder)
+    if server is not None:
+        project = RemoteApplication(server)
     else:
         from assay.app.open import open_application  # loads the stores: not needed above
 

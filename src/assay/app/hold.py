@@ -8,11 +8,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assay.errors import ConfigError, StoreHeld
+
+START_S = 30.0
+"""A server that has been told to start answers well before, or is not going to."""
+LOOKS, LOOK_S = 6, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +67,9 @@ def acquire_hold(folder: Path, command: str) -> Hold:
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(f"{folder} can't be written: {error}; choose another folder") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _locked(descriptor):
         os.close(descriptor)
-        holder = find_holder(folder)
-        raise _held(folder, holder) from None
+        raise _held(folder, find_holder(folder))
     hold = Hold(folder, descriptor, Holder(pid=os.getpid(), command=command))
     _write(folder, hold.holder)
     return hold
@@ -80,7 +82,7 @@ def find_holder(folder: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         with suppress(OSError, ValueError, TypeError):
             return Holder(**json.loads((folder / "holder.json").read_text(encoding="utf-8")))
@@ -88,6 +90,26 @@ def find_holder(folder: Path) -> Holder | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def find_server(folder: Path, wait_s: float = START_S) -> Holder | None:
+    """The server that has the project open, waited for while it starts; None where there is none."""
+    deadline = time.monotonic() + wait_s
+    while (holder := find_holder(folder)) is not None and not holder.address:
+        if holder.command not in ("serve", "") or time.monotonic() > deadline:
+            return None
+        time.sleep(LOOK_S)
+    return holder
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock. Whoever looks for the holder has it for a moment: that is waited out."""
+    for _ in range(LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def _held(folder: Path, holder: Holder | None) -> StoreHeld:
