@@ -9,6 +9,7 @@ import pytest
 from assay.config import Settings, find_config, init_project, load_settings
 from assay.errors import ConfigError
 from assay.sampling.load import load_policy
+from assay.store.telemetry.engine import read_dsn
 
 
 def write(folder: Path, text: str) -> Path:
@@ -90,3 +91,11 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
 def test_settings_never_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(Settings().project, "name", "x")  # noqa: B010 - the type checker knows it too
+
+
+@pytest.mark.parametrize("name", ["my#project", "what?", "100%25", "with space", "at@home:8"])
+def test_the_store_lies_beside_the_file_whatever_the_folder_s_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "assay.toml").write_text("")
+    settings = load_settings(tmp_path / name / "assay.toml", {})
+    assert read_dsn(settings.telemetry_dsn).path == (tmp_path / name / ".assay" / "telemetry").resolve()

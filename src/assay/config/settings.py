@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -146,7 +147,8 @@ class Settings(Section):
     @property
     def telemetry_dsn(self) -> str:
         """The telemetry store's address: `chdb:///absolute/path` or `clickhouse://...`."""
-        return self.store.telemetry or f"chdb://{(self.folder / '.assay/telemetry').resolve()}"
+        own = (self.folder / ".assay/telemetry").resolve()
+        return self.store.telemetry or f"chdb://{quote(str(own))}"
 
     @property
     def state_url(self) -> str:
