@@ -11,7 +11,7 @@ from rich.text import Text
 from assay.app.connect import connect
 from assay.app.requests import LogsRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
-from assay.cli.terminal import out, print_json, printable
+from assay.cli.terminal import count_text, out, print_json, printable
 from assay.errors import CallerError
 from assay.records import LogRow, Unit
 
@@ -41,14 +41,15 @@ def logs(
     if json:
         print_json(page)
         return
-    out.print(f"{page.total:,} {unit}s{', the newest:' if page.total > len(page.rows) else ''}")
+    found = count_text(page.total, unit)
+    out.print(f"{found}, the newest:" if page.total > len(page.rows) else found)
     for row in page.rows:
         show_log(row)
 
 
 def show_log(row: LogRow) -> None:
     """Two lines: what a person copies or compares, and what was asked, cut to the terminal's width."""
-    turns = "1 turn" if row.turns == 1 else f"{row.turns:,} turns"
+    turns = count_text(row.turns, "turn")
     signals = f"  {', '.join(row.signals)}" if row.signals else ""
     out.print(
         f"{row.started:%Y-%m-%d %H:%M}  {printable(row.log_id)}  {turns}{signals}",
