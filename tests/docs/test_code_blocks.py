@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import ROOT, Block, blocks, files_of, pages
 
+from assay.app.open import wire
 from assay.config.settings import Settings, load_settings
+from assay.store.state import open_state
 
 KNOWN = {"", "console", "csv", "json", "jsonl", "python", "sh", "text", "toml", "yaml"}
 
@@ -37,7 +39,10 @@ def test_toml_parses_and_loads_as_settings(block: Block, tmp_path: Path) -> None
     assert tree
     assert tree.keys() <= Settings.model_fields.keys()
     (tmp_path / "assay.toml").write_text(block.text, encoding="utf-8")
-    load_settings(tmp_path / "assay.toml", {})
+    settings = load_settings(tmp_path / "assay.toml", {})
+    state = open_state(settings.state_url)
+    wire(settings, state)  # policies, strata, signals and words fit together
+    state.close()
 
 
 @pytest.mark.parametrize("block", blocks("json", "jsonl"), ids=str)
