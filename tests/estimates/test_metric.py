@@ -95,6 +95,27 @@ def test_a_human_metric_has_no_judge_to_lean_on() -> None:
         assert (found.raw, found.n_judged, found.n_labelled) == (None, 0, labels)
 
 
+def test_a_judge_that_does_not_follow_the_labels_is_named() -> None:
+    """300 logs, 40 % of them bad; the judge is right on 90, 40 and 60 % of either kind."""
+    each = np.arange(300)
+    bad, place = each // 10 % 5 < 2, each % 10
+    says = {
+        "": np.where(place < 9, ~bad, bad),
+        "the judge does not follow the labels": np.where(place < 4, ~bad, bad),
+        "the judge hardly follows the labels: it explains 4 % of their variance": np.where(
+            place < 6, ~bad, bad
+        ),
+    }
+    for reason, verdict in says.items():
+        rows = [row(i, value=float(verdict[i]), p2=0.5, label=float(not bad[i])) for i in range(300)]
+        found = estimate_metric(ledger(rows), 300, JUDGE)
+        assert found.raw is not None
+        assert found.raw.reason == reason
+    few = estimate_metric(ledger(rows[:29]), 300, JUDGE)
+    assert few.raw is not None
+    assert few.raw.reason == ""
+
+
 def test_labels_alone_serve_while_the_judge_has_said_nothing() -> None:
     rows = [row(i, p2=0.5, label=1.0, value=None, fate="failed") for i in range(40)]
     found = estimate_metric(ledger(rows), 80, JUDGE)

@@ -90,6 +90,15 @@ def test_the_lines_of_the_terminal() -> None:
     assert wider[-1] == "  120 more labels needed for the width asked for"
 
 
+def test_a_judge_that_saw_everything_does_not_look_certain_and_one_that_is_useless_is_said_to_be() -> None:
+    raw = made(0.1887, 0.1887, 0.1887, reason="the judge does not follow the labels")
+    lines = describe_estimate(made(0.41, 0.34, 0.48, raw=raw))
+    assert lines[-2:] == (
+        "  the judge alone, not corrected: 18.9 %",
+        "  the judge does not follow the labels",
+    )
+
+
 def test_the_basis_names_what_there_is() -> None:
     assert basis_text(made(0.9, 0.8, 0.95, n_judged=0)) == "61 labels of 4,800 logs"
     assert basis_text(made(0.9, 0.8, 0.95, n_labelled=0)) == "1,200 of 4,800 logs judged"

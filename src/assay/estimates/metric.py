@@ -12,6 +12,7 @@ from assay.stats.choose import (
     LABELS_MINIMUM,
     Corrected,
     corrected_mean,
+    explained_share,
     labels_for_width,
     labels_from_rate,
     labels_needed,
@@ -21,6 +22,9 @@ from assay.stats.wilson import Interval
 
 SCORED_MINIMUM = 10
 """Fewer scored logs give no machine rate, unless they are all there are."""
+
+FOLLOWS_MINIMUM = 0.1
+"""A judge that explains less of the labels' variance saves hardly any of them, and is said to."""
 
 METHODS = {
     "regression": "labels corrected by the judge (regression, Wilson-t interval)",
@@ -69,7 +73,19 @@ def estimate_metric(
     if info.kind == "human":
         return _corrected(drawn, replace(empty, n_judged=0), False, target_width)
     raw = _machine_rate(drawn, replace(empty, n_labelled=0), JUDGE_ALONE) if drawn.judged else None
+    if raw is not None and raw.known:
+        raw = replace(raw, reason=_doubt_judge(drawn))
     return _corrected(drawn, replace(empty, raw=raw), True, target_width)
+
+
+def _doubt_judge(drawn: Drawn) -> str:
+    """What speaks against the judge's own rate; empty where nothing does, or nothing is known."""
+    share = explained_share(drawn.label, drawn.value, drawn.p1, drawn.p2_labelled)
+    if share is None or share >= FOLLOWS_MINIMUM:
+        return ""
+    if share == 0.0:
+        return "the judge does not follow the labels"
+    return f"the judge hardly follows the labels: it explains {100 * share:.0f} % of their variance"
 
 
 def _corrected(drawn: Drawn, empty: Estimate, judged: bool, target: float | None) -> Estimate:

@@ -87,7 +87,7 @@ def describe_estimate(estimate: Estimate) -> tuple[str, ...]:
     if estimate.n_effective is not None:
         lines.append(f"  as precise as {estimate.n_effective:,.0f} labels drawn at random")
     if estimate.raw is not None:
-        lines.append(f"  the judge alone, not corrected: {estimate_text(estimate.raw)}")
+        lines += _judge_lines(estimate.raw)
     if estimate.value is not None and estimate.labels_needed:
         lines.append(f"  {labels_text(estimate.labels_needed)} needed for the width asked for")
     elif estimate.value is not None and estimate.reason:
@@ -95,3 +95,13 @@ def describe_estimate(estimate: Estimate) -> tuple[str, ...]:
     if estimate.simulated:
         lines.append("  from simulated scores or labels: not about your application")
     return tuple(lines)
+
+
+def _judge_lines(raw: Estimate) -> list[str]:
+    """The judge's own rate. Where it judged everything the draw leaves no doubt, and its errors leave all of
+    it: no interval of no width then, which would look like certainty."""
+    said = estimate_text(raw)
+    if raw.value is not None and raw.low is not None and raw.high is not None and raw.high - raw.low < 1e-9:
+        said = percent(raw.value, 1)
+    lines = [f"  the judge alone, not corrected: {said}"]
+    return [*lines, f"  {raw.reason}"] if raw.known and raw.reason else lines

@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from assay.stats.prediction import regression_mean
+from assay.stats.prediction import regression_mean, shrunken_slope
 from assay.stats.small import exact_mean, poststrata, poststratified_mean
+from assay.stats.weighted import checked_probability
 from assay.stats.wilson import CodeArray, FloatArray, Interval
 
 Method = Literal["regression", "poststratified", "exact"]
@@ -111,6 +112,26 @@ def corrected_mean(
     used = None if shape == "none" else judge
     fit = regression_mean(truth, used, p1, p2, population=population, level=level)
     return Corrected(fit.interval, method, labels, _share(fit.judged_variance, fit.interval.variance))
+
+
+def explained_share(truth: FloatArray, judge: FloatArray, p1: FloatArray, p2: FloatArray) -> float | None:
+    """The share of the labels' variance that the judge explains: R^2, weighted by 1/(p1 p2).
+
+    0 where the judge says the opposite, or follows the labels no closer than chance would. None with
+    fewer than `REGRESSION_MINIMUM` labels, or `OUTCOMES_MINIMUM` of either outcome: nothing to tell it by.
+
+    >>> y = np.tile([0.0, 1.0], 20)
+    >>> one = np.ones(40)
+    >>> [explained_share(each, y, one, one) for each in (y, 1 - y, one)]
+    [1.0, 0.0, None]
+    """
+    known = ~np.isnan(truth) & ~np.isnan(judge)
+    good = int(np.count_nonzero(truth[known] >= 0.5))
+    labels = int(np.count_nonzero(known))
+    if labels < REGRESSION_MINIMUM or min(good, labels - good) < OUTCOMES_MINIMUM:
+        return None
+    slope = shrunken_slope(truth[known], judge[known], 1.0 / checked_probability(p1[known] * p2[known]))
+    return slope.r2 if slope.lam > 0.0 else 0.0
 
 
 def _scarcest(truth: FloatArray, judge: FloatArray) -> int:
