@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from assay.demo.tour import Tour
 from assay.demo.world import World
@@ -15,21 +18,26 @@ from assay.errors import AssayError
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; its exit code."""
     options = _options().parse_args(arguments)
-    world = World(
-        seed=options.seed,
-        days=options.days,
-        per_day=options.per_day,
-        last_day=(datetime.now(UTC) - timedelta(days=1)).date(),
-    )
-    tour = Tour(world, options.folder.resolve(), port=options.port)
+    signal.signal(signal.SIGTERM, _end)
     try:
-        tour.run(serve=options.serve)
+        world = World(
+            seed=options.seed,
+            days=options.days,
+            per_day=options.per_day,
+            last_day=(datetime.now(UTC) - timedelta(days=1)).date(),
+        )
+        Tour(world, options.folder.resolve(), port=options.port).run(serve=options.serve)
     except AssayError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave as from an interrupt, so that the processes that were started end too."""
+    raise SystemExit(128 + number)
 
 
 def _options() -> argparse.ArgumentParser:

@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from assay.app.hold import find_holder, hold_folder
 from assay.demo.project import write_project
 from assay.demo.reviewers import review
 from assay.demo.send import Sent, send_in_process
 from assay.demo.world import World
 from assay.errors import ConfigError, OutsideError
 
-READY_S = 60.0
 MARKER = "made-by-the-demo"
 
 
@@ -58,7 +58,8 @@ class Tour:
             (self._folder / "seconds.json").write_text(json.dumps(self.seconds), encoding="utf-8")
             if serve:
                 self._say(f"the commands work here: cd {self._folder}; Ctrl-C ends it\n{address}")
-                server.wait()
+                if code := server.wait():
+                    raise OutsideError(f"`assay serve` ended with exit code {code}; its error is above")
 
     def _prepare(self) -> None:
         """An empty folder of the demo's own; an earlier demo's is replaced, anything else is not."""
@@ -66,22 +67,28 @@ class Tour:
         if folder.exists() and any(folder.iterdir()):
             if not (folder / MARKER).exists():
                 raise ConfigError(f"{folder} is not empty and not a demo's; name another with --folder")
+            if (holder := find_holder(hold_folder(folder))) is not None:
+                raise ConfigError(
+                    f"process {holder.pid} (assay {holder.command}) still has {folder} open: end it, "
+                    "or name another with --folder"
+                )
             shutil.rmtree(folder)
-        write_project(folder, per_day=self._world.per_day)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).touch()
+        write_project(folder, per_day=self._world.per_day)
 
     @contextmanager
     def _server(self) -> Iterator[tuple[subprocess.Popen[str], str]]:
         """`assay serve` in a process of its own, until this ends."""
-        with self._stage("start the server"):
-            server = subprocess.Popen(
-                [*_assay("serve"), "--port", str(self._port)],
-                cwd=self._folder,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            address = self._address(server)
+        server = subprocess.Popen(
+            [*_assay("serve"), "--port", str(self._port)],
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         try:
+            with self._stage("start the server"):
+                address = self._address(server)
             yield server, address
         finally:
             server.send_signal(signal.SIGTERM)
@@ -89,6 +96,8 @@ class Tour:
                 server.wait(timeout=20)
             server.kill()
             server.wait()
+            if server.stdout is not None:
+                server.stdout.close()
 
     def _address(self, server: subprocess.Popen[str]) -> str:
         assert server.stdout is not None
