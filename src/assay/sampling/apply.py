@@ -116,13 +116,14 @@ class _Work:
         left = {row["stratum"]: row["undecided"] for row in counts if row["undecided"]}
         if not left:
             return 0, {}
+        over = min(1.0, (self.now - window.start) / ONE_DAY)
         chances = fix_probabilities(
             self.policy,
             stage,
             {row["stratum"]: row["logs"] for row in counts},
             fixed=self._fixed(stage, day),
-            before=self._fixed(stage, day - ONE_DAY),
-            over=min(1.0, (self.now - window.start) / ONE_DAY),
+            before=self._fixed(stage, day - ONE_DAY) if self.include_open and over < 1 else {},
+            over=over,
             include_open=self.include_open,
         )
         if not chances.keys() & left.keys():
