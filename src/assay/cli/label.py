@@ -43,6 +43,7 @@ def label(
     if goal not in ("", "high", "low"):
         raise CallerError(f"--goal is `high` or `low`, not `{goal}`")
     if todo is not None:
+        _keep_answers(todo)
         with connect(config, "label") as project:
             work = project.todo(TodoRequest(metric=metric))
         _write_todo(work, todo)
@@ -81,10 +82,31 @@ def label(
         out.print(f"{written.unknown:,} left out: no settled log has that id; import the logs first")
 
 
+HEAD = ["id", "unit", "label", "rater", "comment", "question", "transcript"]
+
+
+def _keep_answers(path: Path) -> None:
+    """Raises CallerError where writing there would lose what somebody wrote."""
+    if not path.exists():
+        return
+    try:
+        csv.field_size_limit(2**31 - 1)
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            lost = rows.fieldnames != HEAD or any(row["label"] for row in rows)
+    except (csv.Error, UnicodeDecodeError):
+        lost = True
+    if lost:
+        raise CallerError(
+            f"{path} is there already and somebody wrote in it: name another file, or delete that one "
+            "once its labels are imported"
+        )
+
+
 def _write_todo(work: Todo, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "unit", "label", "rater", "comment", "question", "transcript"])
+        writer.writerow(HEAD)
         for item in work.items:
             writer.writerow(
                 [_safe(item.log_id), item.unit, "", "", "", work.question, _safe(item.transcript)]
