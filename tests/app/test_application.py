@@ -15,8 +15,8 @@ import pytest
 from tests.app.conftest import Open
 
 from assay.app.application import Application
-from assay.app.requests import EvaluateRequest, SampleRequest, SettleRequest
-from assay.errors import StoreError
+from assay.app.requests import EvaluateRequest, Mark, RecordRequest, SampleRequest, SettleRequest
+from assay.errors import CallerError, StoreError
 from assay.store.telemetry.connection import Telemetry
 
 SPAN = {
@@ -60,6 +60,16 @@ def test_a_write_that_takes_too_long_is_not_acknowledged_and_not_lost(
         "SELECT count() AS logs, any(spans) AS spans FROM interactions_final"
     ).to_pylist()
     assert row == {"logs": 1, "spans": 1}
+
+
+@pytest.mark.parametrize("value", [5.0, -0.01, float("nan"), float("inf")])
+def test_a_label_outside_the_scale_is_refused(open_project: Open, value: float) -> None:
+    project = open_project()
+    settled(project, logs=2)
+    right, wrong = (Mark(log_id=f"{n:032x}", value=v) for n, v in ((1, 1.0), (2, value)))
+    with pytest.raises(CallerError, match=r"000002': a value lies between 0 and 1"):
+        project.record(RecordRequest(metric="good", kind="human", marks=(right, wrong)))
+    assert project.record(RecordRequest(metric="good", kind="human", marks=(right,))).rows == 1
 
 
 JUDGES = """

@@ -21,9 +21,15 @@ VERSIONS: Final = {"human": "human", "judge": "import", "code": "import"}
 
 
 def record(parts: Parts, request: RecordRequest) -> Written:
-    """Write the marks of logs that are known; count those that are not, and those outside the sample.
+    """Write the marks of logs that have settled; count those that have not, or that nobody knows.
 
-    Raises CallerError where the metric is known with another unit, goal or kind."""
+    Raises CallerError for a value outside 0 to 1, and where the metric has another unit or goal."""
+    for mark in request.marks:
+        if not 0.0 <= mark.value <= 1.0:
+            raise CallerError(
+                f"metric {request.metric}, log {mark.log_id[:100]!r}: a value lies between 0 and 1, "
+                f"not {mark.value:g}"
+            )
     info = _info(parts, request)
     known = _known(parts, info.unit, request.marks)
     rows = [mark for mark in request.marks if mark.log_id in known]
