@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -94,27 +94,30 @@ def _write(project: Operations, plan: ImportPlan, goal: Goal | None, progress: P
         written += table.num_rows
         progress(f"import {plan.file}", written, plan.spans)
     project.settle(SettleRequest(even_active=True), progress)
+    labels, unsettled_labels = _record(project, plan, "human", plan.labels, goal)
+    scores, unsettled_scores = _record(project, plan, "judge", plan.scores, goal)
     return ImportReport(
         file=plan.file,
         rows=plan.rows,
         conversations=plan.conversations,
         interactions=plan.interactions,
         spans=plan.spans,
-        labels=_record(project, plan, "human", plan.labels, goal),
-        scores=_record(project, plan, "judge", plan.scores, goal),
-        notes=plan.notes,
+        labels=labels,
+        scores=scores,
+        notes=(*plan.notes, *_left_out("labels", unsettled_labels), *_left_out("scores", unsettled_scores)),
     )
 
 
 def _record(
     project: Operations, plan: ImportPlan, kind: MetricKind, table: pa.Table, goal: Goal | None
-) -> dict[str, int]:
-    """How many marks of each metric were written."""
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How many marks of each metric were written, and how many left out."""
     groups: dict[tuple[str, Unit], list[Mark]] = defaultdict(list)
     for row in table.to_pylist():
         unit = cast("Unit", row["unit"])
         groups[row["metric"], unit].append(Mark(log_id=row["log_id"], value=row["value"]))
-    counts: dict[str, int] = {}
+    kept: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     for (metric, unit), marks in groups.items():
         for start in range(0, len(marks), MARKS):
             request = RecordRequest(
@@ -125,8 +128,19 @@ def _record(
                 goal=goal,
                 source=plan.file,
             )
-            counts[metric] = counts.get(metric, 0) + project.record(request).rows
-    return counts
+            written = project.record(request)
+            kept[metric] += written.rows
+            left_out[metric] += written.unknown
+    return dict(kept), dict(left_out)
+
+
+def _left_out(what: str, counts: dict[str, int]) -> list[str]:
+    return [
+        f"{count:,} {what} of {metric} left out: their logs have not settled, so their times must lie in the "
+        "future; import the file again when these have passed"
+        for metric, count in counts.items()
+        if count
+    ]
 
 
 def _stream(table: pa.Table) -> bytes:
