@@ -119,6 +119,9 @@ def test_logs_divide_by_signal_field_and_attribute(telemetry: Telemetry, put_log
     assert slice_counts(telemetry, "conversation", EVER, "version", top=1) == [("v7", 2)]
     assert slice_counts(telemetry, "conversation", EVER, 'attr["it\'s"]') == [("1", 2)]
     assert attribute_keys(telemetry, "conversation", EVER) == ["it's", "x"]
+    only = parse('version = "v7" and attr["x"] = "2"')
+    assert signal_counts(telemetry, "conversation", EVER, only) == {"error": 1}
+    assert slice_counts(telemetry, "conversation", EVER, 'attr["it\'s"]', condition=only) == [("1", 1)]
     with pytest.raises(FilterError):
         slice_counts(telemetry, "conversation", EVER, "nothing")
 

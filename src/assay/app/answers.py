@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from assay.app.parts import Parts
 from assay.app.requests import EstimateRequest
 from assay.estimates.metric import estimate_metric
 from assay.estimates.report import Population, build_report, metric_report
-from assay.query import And, quote
+from assay.query import And, Condition, HasScore, ScoreIs, quote, walk
 from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Unit, Window
 from assay.store.telemetry import accounting, ledger, logs
 
@@ -16,12 +18,13 @@ DAYS = 14
 SLICES = ("version", "model", "environment", "service")
 MOST_VALUES = 30
 MOST_ATTRIBUTES = 8
+SCORED_ALONE: Final = "the filter asks for scores or labels: logs without them are not counted"
 
 
 def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRequest) -> Estimate:
     """The metric's rate over the window's logs of which the request's condition holds."""
     found = _ledger(parts, info, window, condition=request.where)
-    return estimate_metric(
+    made = estimate_metric(
         found.rows,
         found.seen,
         info,
@@ -29,14 +32,23 @@ def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRe
         level=request.level,
         target_width=request.target_width,
     )
+    if made.known and not made.reason and _asks_for_scores(parts.parse(request.where)):
+        return replace(made, reason=SCORED_ALONE)
+    return made
+
+
+def _asks_for_scores(condition: Condition | None) -> bool:
+    """Whether it is known only of evaluated logs who is in the group, so that nobody knows how many are."""
+    return condition is not None and any(isinstance(part, ScoreIs | HasScore) for part in walk(condition))
 
 
 def report(parts: Parts, window: Window) -> Report:
     """How are we doing overall, and where should we focus?"""
     interactions, conversations, first, last = logs.totals(parts.telemetry, window)
     infos = parts.infos()
-    population = {unit: _population(parts, unit, window) for unit in {info.unit for info in infos.values()}}
-    metrics = [_metric_report(parts, info, window, population[info.unit]) for info in infos.values()]
+    covered = {name: (info.unit, parts.policy_of(info).where) for name, info in infos.items()}
+    population = {part: _population(parts, *part, window) for part in set(covered.values())}
+    metrics = [_metric_report(parts, info, window, population[covered[name]]) for name, info in infos.items()]
     totals = Totals(
         interactions=interactions,
         conversations=conversations,
@@ -91,21 +103,18 @@ def _ledger(
     )
 
 
-def _population(parts: Parts, unit: Unit, window: Window) -> Population:
-    """Counts over all logs: by signal, and by every field and attribute that divides them usefully."""
+def _population(parts: Parts, unit: Unit, where: str, window: Window) -> Population:
+    """Counts over all logs that `where` holds of: by signal, and by every field and attribute that
+    divides them usefully."""
+    covered, words = parts.parse(where), parts.words
     attributes = logs.attribute_keys(parts.telemetry, unit, window)[:MOST_ATTRIBUTES]
     fields = (*SLICES, *(f"attr[{quote(key)}]" for key in attributes))
-    slices = {
-        field: counts
+    counts = {
+        field: logs.slice_counts(parts.telemetry, unit, window, field, MOST_VALUES + 1, covered, words=words)
         for field in fields
-        if 1 < len(counts := _values(parts, unit, window, field)) <= MOST_VALUES
     }
     return Population(
-        signals=logs.signal_counts(parts.telemetry, unit, window),
-        slices=slices,
+        signals=logs.signal_counts(parts.telemetry, unit, window, covered, words=words),
+        slices={field: found for field, found in counts.items() if 1 < len(found) <= MOST_VALUES},
         meanings={signal.name: signal.meaning for signal, _ in parts.signals},
     )
-
-
-def _values(parts: Parts, unit: Unit, window: Window, field: str) -> list[tuple[str, int]]:
-    return logs.slice_counts(parts.telemetry, unit, window, field, top=MOST_VALUES + 1)

@@ -127,28 +127,45 @@ def totals(t: Telemetry, window: Window) -> Counts:
     )
 
 
-def signal_counts(t: Telemetry, unit: Unit, window: Window) -> dict[str, int]:
-    """How many logs of the window each signal is raised on, most first."""
+def signal_counts(
+    t: Telemetry,
+    unit: Unit,
+    window: Window,
+    condition: Condition | None = None,
+    *,
+    words: Words | None = None,
+) -> dict[str, int]:
+    """How many logs of the window, of those the condition holds of, each signal is raised on, most first."""
+    where = compile_condition(condition, words=words)
     sql = (
-        f"SELECT signal, count() AS logs FROM (SELECT signals FROM {LOGS}) "
+        f"SELECT signal, count() AS logs FROM (SELECT signals FROM {LOGS} AND {where.sql}) "
         "ARRAY JOIN signals AS signal GROUP BY signal ORDER BY logs DESC, signal"
     )
-    return {row["signal"]: row["logs"] for row in _select(t, sql, unit, window)}
+    return {row["signal"]: row["logs"] for row in _select(t, sql, unit, window, where)}
 
 
 def slice_counts(
-    t: Telemetry, unit: Unit, window: Window, field: str, top: int = 20
+    t: Telemetry,
+    unit: Unit,
+    window: Window,
+    field: str,
+    top: int = 20,
+    condition: Condition | None = None,
+    *,
+    words: Words | None = None,
 ) -> list[tuple[str, int]]:
-    """The most frequent values of a text field or of `attr["x"]`, with their logs; empty ones left out."""
+    """The most frequent values of a text field or of `attr["x"]`, with their logs, of those the condition
+    holds of; empty ones left out."""
+    where = compile_condition(condition, words=words)
     subject = parse(f'{field} = ""')
     if not isinstance(subject, Compare):
         raise FilterError(f"{field!r} is no field to divide logs by")
     value = compile_subject(subject.subject)
     sql = (
-        f"SELECT toString({value.sql}) AS value, count() AS logs FROM {LOGS} AND value != '' "
+        f"SELECT toString({value.sql}) AS value, count() AS logs FROM {LOGS} AND {where.sql} AND value != '' "
         "GROUP BY value ORDER BY logs DESC, value LIMIT {top:UInt32}"
     )
-    rows = _select(t, sql, unit, window, Where("", value.params | {"top": top}))
+    rows = _select(t, sql, unit, window, Where("", value.params | where.params | {"top": top}))
     return [(row["value"], row["logs"]) for row in rows]
 
 
