@@ -7,9 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pytest
@@ -19,6 +23,10 @@ from tests.store.traffic import span, table
 from assay.errors import ConfigError, StoreError, StoreFull, StoreHeld, StoreUnreachable
 from assay.store.telemetry.connection import Telemetry, open_telemetry, translated
 from assay.store.telemetry.engine import read_dsn
+from assay.store.telemetry.schema import Topology
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
 OPEN = (
@@ -135,3 +143,28 @@ def test_a_dsn_says_which_topology() -> None:
     )
     cluster = read_dsn("clickhouse://db/traces?cluster=main")
     assert (cluster.topology.kind, cluster.topology.cluster) == ("cluster", "main")
+
+
+def test_a_closing_store_leaves_nobody_waiting_for_a_handle() -> None:
+    class Quick:
+        def command(self, sql: str, parameters: object) -> None:
+            time.sleep(0.0005)
+
+        def close(self) -> None:
+            pass
+
+    def work(store: Telemetry) -> None:
+        with suppress(StoreError):
+            while True:
+                store.command("again")
+
+    for _ in range(60):
+        store = Telemetry(lambda: cast("Client", Quick()), Topology(kind="server"), handles=2)
+        threads = [threading.Thread(target=work, args=(store,), daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.01)
+        store.close()
+        for thread in threads:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in threads)

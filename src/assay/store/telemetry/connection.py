@@ -94,14 +94,15 @@ class Telemetry:
             self._tickets.acquire()
         while not self._idle.empty():
             self._idle.get_nowait().close()
+        self._tickets.release(self._handles)  # whoever still waits for one hears that it is closed
         if self._lock is not None:
             self._lock.close()
 
     @contextmanager
     def _borrow(self, sql: str) -> Iterator[Client]:
-        if self._closed:
-            raise StoreError("the telemetry store is closed")
         with self._tickets, translated(sql):
+            if self._closed:
+                raise StoreError("the telemetry store is closed")
             try:
                 client = self._idle.get_nowait()
             except queue.Empty:
