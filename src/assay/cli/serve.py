@@ -23,6 +23,7 @@ def serve(
     """Receive traces (OTLP/HTTP, POST /v1/traces) and serve the pages, until interrupted."""
     from assay.app.live import settle_regularly
     from assay.app.open import open_application
+    from assay.web.body import MEBIBYTE
     from assay.web.serve import serve_project
 
     settings = load_settings(find_config(config, Path.cwd()))
@@ -34,6 +35,7 @@ def serve(
                 host=host or settings.server.host,
                 port=settings.server.port if port is None else port,
                 allowed_hosts=settings.server.allowed_hosts,
+                most_request_bytes=int(settings.ingest.max_request_mb * MEBIBYTE),
                 on_ready=lambda address: _announce(application, address),
             )
     finally:

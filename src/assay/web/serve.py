@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from assay.errors import ConfigError
 from assay.web.base import Pages
+from assay.web.body import MEBIBYTE
 from assay.web.site import create_web
 
 GRACE_S = 10
@@ -92,9 +93,16 @@ def serve_project(
     port: int,
     on_ready: Callable[[str], None],
     allowed_hosts: Collection[str] = (),
+    most_request_bytes: int = 64 * MEBIBYTE,
 ) -> None:
-    """`serve` the pages of a project."""
-    serve(create_web(app, allowed_hosts=allowed_hosts), host=host, port=port, on_ready=on_ready)
+    """`serve` the pages of a project. A trace request may have `most_request_bytes`."""
+    web = create_web(
+        app,
+        allowed_hosts=allowed_hosts,
+        most_request_bytes=most_request_bytes,
+        most_waiting_bytes=max(256 * MEBIBYTE, 2 * most_request_bytes),
+    )
+    serve(web, host=host, port=port, on_ready=on_ready)
 
 
 def serve_in_thread(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Serving:
