@@ -46,13 +46,13 @@ def parse_time(text: str, now: datetime) -> datetime | None:
     text = text.strip()
     if not text:
         return None
-    if ago := re.fullmatch(r"(\d+)([dhm])", text):
-        unit = {"d": "days", "h": "hours", "m": "minutes"}[ago[2]]
-        return now - timedelta(**{unit: int(ago[1])})
     try:
+        if ago := re.fullmatch(r"(\d+)([dhm])", text):
+            unit = {"d": "days", "h": "hours", "m": "minutes"}[ago[2]]
+            return now - timedelta(**{unit: int(ago[1])})
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CallerError(
             f"`{text}` is no time; write 2026-11-01, 2026-11-01T08:00, 7d, 24h or 30m"
         ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,0 +1,33 @@
+"""How the command line reads times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from assay.cli.options import parse_time
+from assay.errors import CallerError
+
+NOW = datetime(2025, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("", None),
+        ("2025-11-01", datetime(2025, 11, 1, tzinfo=UTC)),
+        ("2025-11-01T08:00", datetime(2025, 11, 1, 8, tzinfo=UTC)),
+        ("2025-11-01T08:00+02:00", datetime(2025, 11, 1, 6, tzinfo=UTC)),
+        ("7d", NOW - timedelta(days=7)),
+        (" 30m ", NOW - timedelta(minutes=30)),
+    ],
+)
+def test_a_time_is_in_utc(text: str, time: datetime | None) -> None:
+    assert parse_time(text, NOW) == time
+
+
+@pytest.mark.parametrize("text", ["soon", "7w", "99999999999999999d", "4000000d", "0001-01-01T00:00+05:00"])
+def test_what_is_no_time_is_named(text: str) -> None:
+    with pytest.raises(CallerError, match="is no time; write"):
+        parse_time(text, NOW)
