@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ import pytest
 from tests.app.conftest import Open
 
 from assay.app.application import Application
-from assay.app.requests import EvaluateRequest, Mark, RecordRequest, SampleRequest, SettleRequest
+from assay.app.requests import (
+    EvaluateRequest,
+    Mark,
+    RecordRequest,
+    ReportRequest,
+    SampleRequest,
+    SettleRequest,
+    Span,
+)
 from assay.errors import CallerError, StoreError
 from assay.store.telemetry.connection import Telemetry
 
@@ -60,6 +69,29 @@ def test_a_write_that_takes_too_long_is_not_acknowledged_and_not_lost(
         "SELECT count() AS logs, any(spans) AS spans FROM interactions_final"
     ).to_pylist()
     assert row == {"logs": 1, "spans": 1}
+
+
+def test_a_side_that_is_not_said_reaches_as_far_as_there_are_logs(open_project: Open) -> None:
+    project = open_project()
+    old, new = datetime(2025, 9, 1, 8, tzinfo=UTC), datetime(2025, 11, 20, 8, tzinfo=UTC)
+    spans = [
+        {**SPAN, "traceId": f"{n:032x}", "startTimeUnixNano": f"{int(at.timestamp())}000000000"}
+        for n, at in enumerate((old, new), 1)
+    ]
+    project.receive(otlp(*spans), "application/json", "")
+    project.settle(SettleRequest(even_active=True))
+
+    def ranged(since: datetime | None, until: datetime | None) -> tuple[datetime, int]:
+        report = project.report(ReportRequest(range=Span(since=since, until=until)))
+        return report.window.start, report.totals.conversations
+
+    assert ranged(None, None) == (datetime(2025, 11, 7, tzinfo=UTC), 1)
+    assert ranged(None, datetime(2025, 10, 1, tzinfo=UTC)) == (old, 1)
+    assert ranged(datetime(2025, 8, 1, tzinfo=UTC), None) == (datetime(2025, 8, 1, tzinfo=UTC), 2)
+    before = datetime(2024, 1, 1, tzinfo=UTC)
+    assert ranged(None, before) == (before, 0)
+    with pytest.raises(CallerError, match=r"ends .* before it starts"):
+        ranged(new, old)
 
 
 @pytest.mark.parametrize("value", [5.0, -0.01, float("nan"), float("inf")])

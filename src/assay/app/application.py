@@ -243,12 +243,15 @@ class Application:
         return [self._parts.metrics[name] for name in names or self._parts.metrics]
 
     def _window(self, span: Span, *, whole: bool = False) -> Window:
-        """The asked range; without one, everything (`whole`) or the last 14 days that have logs."""
+        """The asked range, as far as there are logs on a side that is not said; without one,
+        everything (`whole`) or the last 14 days that have logs."""
         every = logs.data_window(self._parts.telemetry)
-        usual = every if whole and every else answers.default_window(self._parts)
+        usual = answers.default_window(self._parts) if every is None or not whole else every
         start, end = span.since or usual.start, span.until or usual.end
         if span.since and not span.until:
             end = max(usual.end, start)
+        if span.until and not span.since:
+            start = min(every.start if every else usual.start, end)
         if end < start:
             raise CallerError(
                 f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M})"
