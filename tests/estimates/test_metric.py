@@ -48,10 +48,14 @@ def test_too_few_labels_give_no_value_a_reason_and_what_is_missing() -> None:
     assert (found.value, found.low, found.high) == (None, None, None)
     assert found.method == NO_METHOD
     assert found.labels_needed == 6
-    assert (
-        found.reason
-        == "4 labels in the label sample: at least 10 are needed (3 outside the sample can't count)"
+    assert found.reason == (
+        "4 labels in the label sample: at least 10 are needed (3 outside the sample can't count); "
+        "only 4 drawn for people: a larger label_size draws more of the days to come"
     )
+    waiting = [row(i, p2=0.5, label=1.0 if i < 4 else None) for i in range(60)]
+    assert estimate_metric(ledger(waiting), 60, JUDGE).reason.endswith("at least 10 are needed")
+    nobody = estimate_metric(ledger([row(i) for i in range(60)]), 60, JUDGE)
+    assert nobody.reason.endswith("no log is drawn for people: give the policy a label_size")
     assert found.raw is not None
     assert found.raw.value == 1.0
 
@@ -208,6 +212,7 @@ def test_a_width_asked_for_says_how_many_labels_it_takes() -> None:
     assert now.low is not None
     half = estimate_metric(drawn.rows, drawn.seen, JUDGE, target_width=(now.high - now.low) / 2)
     assert 2 * now.n_labelled < half.labels_needed < 3.2 * now.n_labelled
+    assert "drawn for people" in half.reason  # all 200 of the sample are labelled
     assert estimate_metric(drawn.rows, drawn.seen, JUDGE, target_width=0.9).labels_needed == 0
     sampled = simulate(np.random.default_rng(9), logs=4_000, p1=0.1, p2=0.9)
     never = estimate_metric(sampled.rows, sampled.seen, JUDGE, target_width=0.01)

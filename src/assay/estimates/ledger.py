@@ -21,7 +21,7 @@ class Drawn(NamedTuple):
 
     `p1_scored` and `p2_labelled` are the probabilities of being drawn *and* answered, where logs of a
     stratum that are still without an answer are taken to be like those with one. `population` is how many
-    logs of the window the metric applies to: estimated, where it skipped some.
+    logs of the window the metric applies to: estimated, where it skipped some. `asked`: drawn for people.
     """
 
     value: FloatArray
@@ -34,6 +34,7 @@ class Drawn(NamedTuple):
     population: float
     rows: int
     judged: int
+    asked: int
     labelled: int
     outside: int
     simulated: bool
@@ -70,6 +71,7 @@ def read_drawn(rows: pa.Table, seen: int, decided: int | None = None) -> Drawn:
         population=max(seen * applies / everything if everything else 0.0, float(kept.num_rows)),
         rows=kept.num_rows,
         judged=_count(scored),
+        asked=_count(asked),
         labelled=_count(labelled),
         outside=_count(pc.and_(label.is_valid(), pc.invert(asked))),
         simulated=_count(kept["simulated"].cast(pa.bool_()).combine_chunks()) > 0,

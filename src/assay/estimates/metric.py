@@ -93,7 +93,8 @@ def _corrected(drawn: Drawn, empty: Estimate, judged: bool, target: float | None
     if drawn.labelled < LABELS_MINIMUM:
         wanted = _wanted_without(empty, target)
         needed = labels_needed(drawn.labelled, wanted=wanted)
-        return replace(empty, reason=_why_not(drawn, empty), labels_needed=needed)
+        reason = "; ".join(part for part in (_why_not(drawn, empty), _too_few_drawn(drawn, needed)) if part)
+        return replace(empty, reason=reason, labels_needed=needed)
     found = corrected_mean(
         drawn.label,
         drawn.value if judged else None,
@@ -106,17 +107,27 @@ def _corrected(drawn: Drawn, empty: Estimate, judged: bool, target: float | None
     assert found is not None, "corrected_mean and LABELS_MINIMUM agree"
     alone = found.method == "regression" and not (judged and drawn.judged)
     known = _with_interval(empty, found.interval, LABELS_ALONE if alone else METHODS[found.method])
-    return known if target is None else _towards(known, found, drawn.population, target)
+    return known if target is None else _towards(known, found, drawn, target)
 
 
-def _towards(known: Estimate, found: Corrected, population: float, target: float) -> Estimate:
+def _towards(known: Estimate, found: Corrected, drawn: Drawn, target: float) -> Estimate:
     """How many labels are missing to reach the width asked for, or why labels can't."""
     width = found.interval.high - found.interval.low
-    wanted = labels_for_width(width, target, found.labels, population, fixed=found.fixed)
+    wanted = labels_for_width(width, target, found.labels, drawn.population, fixed=found.fixed)
     if wanted == 0:
         reason = f"labels alone can't bring the interval to {100 * target:g} points: judge more logs"
         return replace(known, reason=reason)
-    return replace(known, labels_needed=labels_needed(found.labels, wanted=wanted))
+    needed = labels_needed(found.labels, wanted=wanted)
+    return replace(known, labels_needed=needed, reason=_too_few_drawn(drawn, needed))
+
+
+def _too_few_drawn(drawn: Drawn, needed: int) -> str:
+    """Why the missing labels can't be had from the logs that wait for people; empty where they can."""
+    if drawn.rows == 0 or drawn.labelled + needed <= drawn.asked:
+        return ""
+    if drawn.asked == 0:
+        return "no log is drawn for people: give the policy a label_size"
+    return f"only {drawn.asked:,} drawn for people: a larger label_size draws more of the days to come"
 
 
 def _wanted_without(empty: Estimate, target: float | None) -> int:

@@ -90,7 +90,7 @@ def describe_estimate(estimate: Estimate) -> tuple[str, ...]:
         lines += _judge_lines(estimate.raw)
     if estimate.value is not None and estimate.labels_needed:
         lines.append(f"  {labels_text(estimate.labels_needed)} needed for the width asked for")
-    elif estimate.value is not None and estimate.reason:
+    if estimate.value is not None and estimate.reason:
         lines.append(f"  {estimate.reason}")
     if estimate.simulated:
         lines.append("  from simulated scores or labels: not about your application")
