@@ -23,7 +23,7 @@ test: setup
 	$(BIN)/python -m pytest -m 'not slow and not browser and not postgres' -n 2 --dist loadfile $(ARGS)
 
 slow: setup
-	$(BIN)/python -m pytest -m 'slow or browser or postgres' $(ARGS)
+	$(BIN)/python -m pytest -m 'slow or browser or postgres' -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
