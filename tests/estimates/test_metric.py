@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.estimates.ledgers import JUDGE, ledger, row, simulate
+from tests.estimates.ledgers import JUDGE, START, ledger, row, simulate
 
 from assay.estimates.metric import (
     CODE_ALONE,
@@ -202,6 +203,28 @@ def test_unequal_probabilities_are_weighed() -> None:
     rows += [row(500 + i, p1=1.0, stratum="suspicious", value=0.0) for i in range(100)]
     found = estimate_metric(ledger(rows), 2_100, CODE)
     assert found.value == pytest.approx(2_000 / 2_100)
+
+
+def test_days_that_are_labelled_less_do_not_count_less() -> None:
+    """Twelve good days, all labelled; two bad ones of which a third is: the newest are always behind."""
+    rows = []
+    for i in range(14 * 30):
+        day, place = divmod(i, 30)
+        late = day >= 12
+        told = not late or place % 3 == 0
+        good = place % 2 == 0 if late else place > 0
+        rows.append(
+            row(
+                i,
+                day=START + timedelta(days=day),
+                p2=0.9,
+                label=float(good) if told else None,
+                value=None,
+                fate=None,
+            )
+        )
+    found = estimate_metric(ledger(rows), len(rows), HUMAN)
+    assert found.value == pytest.approx((12 * 29 / 30 + 2 * 0.5) / 14)
 
 
 def test_a_width_asked_for_says_how_many_labels_it_takes() -> None:

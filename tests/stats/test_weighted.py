@@ -130,3 +130,12 @@ def test_rows_that_did_not_answer_lower_the_probability_of_those_that_did() -> N
     assert p[0] == 0.25
     assert p[-1] == 0.5
     assert response_probability(np.array([0]), np.array([False])).tolist() == [1.0]
+
+
+def test_small_cells_are_pooled_with_their_neighbours_first() -> None:
+    """Stratum 0: a day with 8 of 10, then ten days of one log, half of them answered. Stratum 1: whole."""
+    cells = np.concatenate([np.zeros(10), np.arange(1, 11), np.full(3, 11)]).astype(np.intp)
+    wider = np.repeat([0, 1], [20, 3])
+    answered = np.concatenate([np.arange(10) < 8, np.arange(10) % 2 == 0, np.ones(3, dtype=bool)])
+    rates = response_probability(cells, answered, wider)
+    assert rates.tolist() == [0.8] * 10 + [0.5] * 10 + [1.0] * 3

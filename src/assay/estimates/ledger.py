@@ -19,9 +19,9 @@ from assay.stats.wilson import CodeArray, FlagArray, FloatArray
 class Drawn(NamedTuple):
     """One entry per judge-selected log that the metric applies to; NaN where there is nothing.
 
-    `p1_scored` and `p2_labelled` are the probabilities of being drawn *and* answered, where logs of a
-    stratum that are still without an answer are taken to be like those with one. `population` is how many
-    logs of the window the metric applies to: estimated, where it skipped some. `asked`: drawn for people.
+    `p1_scored` and `p2_labelled` are the probabilities of being drawn *and* answered, where logs still
+    without an answer are taken to be like those of their stratum and day that have one. `asked`: drawn for
+    people. `population` is how many logs of the window the metric applies to: estimated, if it skipped some.
     """
 
     value: FloatArray
@@ -58,14 +58,15 @@ def read_drawn(rows: pa.Table, seen: int, decided: int | None = None) -> Drawn:
     asked, scored = p2.is_valid(), value.is_valid()
     labelled = pc.and_(asked, label.is_valid())
     codes = _codes(kept["stratum"])
+    cells = codes + (int(codes.max(initial=0)) + 1) * _codes(kept["day"])
     reached = 1.0 if decided is None or not seen else min(max(decided, kept.num_rows) / seen, 1.0)
     first = _floats(p1) * reached
     return Drawn(
         value=_floats(value),
         label=_floats(pc.if_else(labelled, label, pa.scalar(None, pa.float64()))),
         p1=first,
-        p2_labelled=answered_probability(_floats(p2), codes, _flags(asked), _flags(labelled)),
-        p1_scored=answered_probability(first, codes, _flags(p1.is_valid()), _flags(scored)),
+        p2_labelled=answered_probability(_floats(p2), cells, _flags(asked), _flags(labelled), codes),
+        p1_scored=answered_probability(first, cells, _flags(p1.is_valid()), _flags(scored), codes),
         scored=_flags(scored),
         stratum=codes,
         population=max(seen * applies / everything if everything else 0.0, float(kept.num_rows)),
