@@ -40,7 +40,7 @@ def made(value: float | None, low: float | None, high: float | None, **fields: o
         (made(0.0, 0.0, 0.021), "0.0 % (0.0 to 2.1)"),
         (made(0.0002, 0.0, 0.03), "< 0.1 % (0.0 to 3.0)"),
         (made(0.998, 0.93, 1.0), "> 99 % (93 to 100)"),
-        (made(0.75, 0.75, 0.75), "75.00 % (75.00 to 75.00)"),
+        (made(0.75, 0.75, 0.75), "75.0 % (exact)"),
         (made(None, None, None, labels_needed=14), "no value: 14 more labels needed"),
         (made(None, None, None, labels_needed=1), "no value: 1 more label needed"),
         (made(None, None, None, reason="no logs"), "no value: no logs"),

@@ -39,6 +39,10 @@ def test_estimates_show_the_digits_that_they_support() -> None:
         f"87.30{NBSP}to{NBSP}87.50{NBSP}%",
     )
     assert (numbers.value(estimate(None)), numbers.interval(estimate(None))) == ("–", "–")
+    assert (numbers.value(estimate(0.874, 0.0)), numbers.interval(estimate(0.874, 0.0))) == (
+        f"87.4{NBSP}%",
+        "exact",
+    )
     assert numbers.level(wide) == f"95{NBSP}%"
 
 

@@ -10,6 +10,7 @@ from math import ceil, floor, log10
 from assay.records import Estimate
 
 NO_VALUE = "no value"
+EXACT = "exact"
 
 
 def percent(rate: float, digits: int) -> str:
@@ -25,11 +26,11 @@ def percent(rate: float, digits: int) -> str:
 
 def supported_digits(estimate: Estimate) -> int:
     """Decimals of a percentage: none for an interval of 5 points or more, one down to half a point,
-    two below; a census has two."""
+    two below; a census has one."""
     if estimate.low is None or estimate.high is None:
         return 0
     width = 100.0 * (estimate.high - estimate.low)
-    return 2 if width <= 0.0 else min(max(ceil(-log10(width / 5.0)), 0), 2)
+    return 1 if width <= 0.0 else min(max(ceil(-log10(width / 5.0)), 0), 2)
 
 
 def value_text(estimate: Estimate) -> str:
@@ -38,9 +39,11 @@ def value_text(estimate: Estimate) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """91.8 to 94.2, rounded outwards; empty where there is none."""
+    """91.8 to 94.2, rounded outwards; "exact" for a census; empty where there is none."""
     if estimate.low is None or estimate.high is None:
         return ""
+    if estimate.low == estimate.high:
+        return EXACT
     digits = supported_digits(estimate)
     scale = 10.0**digits
     # a rounding error of the arithmetic must not cost a whole digit
