@@ -55,8 +55,8 @@ def progress_bars() -> Iterator[Progress]:
 
 
 def print_json(record: object) -> None:
-    """The record as one JSON document on standard output."""
-    json.dump(to_json(record), sys.stdout, indent=2, ensure_ascii=False)
+    """The record as one JSON document on standard output; on a terminal in ASCII, which can't drive it."""
+    json.dump(to_json(record), sys.stdout, indent=2, ensure_ascii=sys.stdout.isatty())
     sys.stdout.write("\n")
 
 
