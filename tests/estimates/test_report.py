@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
-from tests.estimates.ledgers import JUDGE, START, ledger, simulate
+from tests.estimates.ledgers import JUDGE, START, ledger, row, simulate
 
 from assay.estimates.report import Population, build_report, metric_report
 from assay.records import Accounting, Totals, Window
@@ -59,6 +59,29 @@ def test_the_report_says_what_must_not_be_taken_at_its_face() -> None:
     assert report.notes == (
         "first",
         "resolved: the books do not balance: 11 logs seen",
-        "resolved: 3 selected logs still wait for a score",
+        "resolved: 3 logs still wait to be drawn or scored",
         "resolved: 2 logs could not be scored",
+    )
+
+
+def test_a_focus_by_a_judge_that_is_no_help_is_said_to_be_one() -> None:
+    each = np.arange(200)
+    rows = [
+        row(int(i), value=float(i // 10 % 2), p2=0.5, label=float(i % 10 < 5), signals=["refusal"][: i % 2])
+        for i in each
+    ]
+    made = metric_report(
+        JUDGE,
+        ledger(rows),
+        seen_by_day={START: 200},
+        population=Population(signals={"refusal": 100}),
+        accounting=books(scored=200, seen=200),
+        cost_usd=0.0,
+    )
+    totals = Totals(
+        interactions=200, conversations=200, judged=200, labelled=200, cost_usd=0.0, first=None, last=None
+    )
+    report = build_report("shop", Window.of_day(START), NOW, totals, [made])
+    assert report.notes == (
+        "resolved: the judge does not follow the labels; where failures concentrate is its word alone",
     )

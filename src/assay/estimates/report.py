@@ -93,7 +93,10 @@ def _notes(metric: MetricReport) -> list[str]:
     if not books.balanced:
         notes.append(f"{name}: the books do not balance: {books.seen:,} logs seen")
     if books.pending:
-        notes.append(f"{name}: {books.pending:,} selected logs still wait for a score")
+        notes.append(f"{name}: {books.pending:,} logs still wait to be drawn or scored")
     if books.failed:
         notes.append(f"{name}: {books.failed:,} logs could not be scored")
+    raw = metric.overall.raw
+    if raw is not None and raw.known and raw.reason:
+        notes.append(f"{name}: {raw.reason}; where failures concentrate is its word alone")
     return notes
