@@ -136,8 +136,8 @@ def _record(
 
 def _left_out(what: str, counts: dict[str, int]) -> list[str]:
     return [
-        f"{count:,} {what} of {metric} left out: their logs have not settled, so their times must lie in the "
-        "future; import the file again when these have passed"
+        f"{count:,} {what} of {metric} left out: their logs have not settled yet; import the file again "
+        "in a while"
         for metric, count in counts.items()
         if count
     ]
