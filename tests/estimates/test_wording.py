@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from assay.estimates.focus import MACHINE_VERDICT
+from assay.estimates.metric import JUDGE_ALONE
 from assay.estimates.wording import (
     basis_text,
     describe_estimate,
@@ -91,12 +93,14 @@ def test_the_lines_of_the_terminal() -> None:
 
 
 def test_a_judge_that_saw_everything_does_not_look_certain_and_one_that_is_useless_is_said_to_be() -> None:
-    raw = made(0.1887, 0.1887, 0.1887, reason="the judge does not follow the labels")
+    raw = made(0.1887, 0.1887, 0.1887, method=JUDGE_ALONE, reason="the judge does not follow the labels")
     lines = describe_estimate(made(0.41, 0.34, 0.48, raw=raw))
     assert lines[-2:] == (
-        "  the judge alone, not corrected: 18.9 %",
+        "  the judge alone, not corrected: 18.9 % (all judged)",
         "  the judge does not follow the labels",
     )
+    assert interval_text(made(0.3, 0.3, 0.3, method=MACHINE_VERDICT)) == "all judged"
+    assert interval_text(made(0.3, 0.3, 0.3)) == "exact"
 
 
 def test_the_basis_names_what_there_is() -> None:

@@ -11,6 +11,9 @@ from assay.records import Estimate
 
 NO_VALUE = "no value"
 EXACT = "exact"
+ALL_JUDGED = "all judged"
+UNCORRECTED = ("judge alone", "machine verdict")
+"""How the methods begin of numbers that are a machine's word: judging everything makes them no truth."""
 
 
 def percent(rate: float, digits: int) -> str:
@@ -39,11 +42,12 @@ def value_text(estimate: Estimate) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """91.8 to 94.2, rounded outwards; "exact" for a census; empty where there is none."""
+    """91.8 to 94.2, rounded outwards; "exact" for a census, "all judged" for one that nobody has corrected;
+    empty where there is none."""
     if estimate.low is None or estimate.high is None:
         return ""
     if estimate.low == estimate.high:
-        return EXACT
+        return ALL_JUDGED if estimate.method.startswith(UNCORRECTED) else EXACT
     digits = supported_digits(estimate)
     scale = 10.0**digits
     # a rounding error of the arithmetic must not cost a whole digit
@@ -101,10 +105,6 @@ def describe_estimate(estimate: Estimate) -> tuple[str, ...]:
 
 
 def _judge_lines(raw: Estimate) -> list[str]:
-    """The judge's own rate. Where it judged everything the draw leaves no doubt, and its errors leave all of
-    it: no interval of no width then, which would look like certainty."""
-    said = estimate_text(raw)
-    if raw.value is not None and raw.low is not None and raw.high is not None and raw.high - raw.low < 1e-9:
-        said = percent(raw.value, 1)
-    lines = [f"  the judge alone, not corrected: {said}"]
+    """The judge's own rate, and what speaks against it."""
+    lines = [f"  the judge alone, not corrected: {estimate_text(raw)}"]
     return [*lines, f"  {raw.reason}"] if raw.known and raw.reason else lines

@@ -27,9 +27,10 @@ def value(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """`88.9 to 93.6 %`, `exact`, or a dash."""
+    """`88.9 to 93.6 %`, `exact`, `all judged`, or a dash."""
     text = wording.interval_text(estimate)
-    return _unbroken(f"{text} %") if text not in ("", wording.EXACT) else text or NO_VALUE
+    words = ("", wording.EXACT, wording.ALL_JUDGED)
+    return _unbroken(f"{text} %") if text not in words else text or NO_VALUE
 
 
 def correction(estimate: Estimate) -> str:
