@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.app.conftest import Open
+from tests.app.conftest import NOW, Open
 
 from assay.app.application import Application
 from assay.app.requests import (
@@ -92,6 +92,13 @@ def test_a_side_that_is_not_said_reaches_as_far_as_there_are_logs(open_project: 
     assert ranged(None, before) == (before, 0)
     with pytest.raises(CallerError, match=r"ends .* before it starts"):
         ranged(new, old)
+
+
+def test_a_clock_that_is_wrong_does_not_hide_the_other_logs(open_project: Open, put_logs: Any) -> None:
+    put_logs(["sound", "wrong"], [NOW - timedelta(days=1), NOW + timedelta(days=20_000)])
+    report = open_project().report()
+    assert report.window.end == datetime(2025, 11, 21, tzinfo=UTC)
+    assert report.totals.conversations == 1
 
 
 @pytest.mark.parametrize("value", [5.0, -0.01, float("nan"), float("inf")])

@@ -62,9 +62,11 @@ def report(parts: Parts, window: Window) -> Report:
 
 
 def default_window(parts: Parts) -> Window:
-    """The last 14 UTC days up to the newest log; today, where there is none."""
-    whole = logs.data_window(parts.telemetry)
-    last = Window.of_day((whole.end - timedelta(microseconds=1) if whole else parts.clock()).date())
+    """The last 14 UTC days up to the newest log, or to today where there is none, or one from the
+    future: a sender's clock that is wrong must not hide the others."""
+    whole, now = logs.data_window(parts.telemetry), parts.clock()
+    newest = min(whole.end - timedelta(microseconds=1), now) if whole else now
+    last = Window.of_day(newest.date())
     return Window(start=last.start - timedelta(days=DAYS - 1), end=last.end)
 
 
