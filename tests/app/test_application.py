@@ -25,7 +25,7 @@ from assay.app.requests import (
     SettleRequest,
     Span,
 )
-from assay.errors import CallerError, StoreError
+from assay.errors import CallerError, ConfigError, StoreError, UnknownName
 from assay.store.telemetry.connection import Telemetry
 
 SPAN = {
@@ -196,3 +196,59 @@ def test_runs_take_turns_and_who_goes_away_stops_waiting(open_project: Open, tmp
         project.evaluate(EvaluateRequest(), gone)
     (again,) = project.evaluate(EvaluateRequest())
     assert again.todo == 0
+
+
+CODE = """
+import assay
+
+@assay.metric(unit="conversation")
+def polite(log: assay.Log) -> bool:
+    return {verdict}
+"""
+
+
+def test_what_decides_or_pays_refuses_files_that_changed_since_they_were_read(
+    open_project: Open, tmp_path: Path
+) -> None:
+    project = open_project(metrics=CODE.format(verdict="True"))
+    settled(project, 1)
+    (tmp_path / "metrics.py").write_text(CODE.format(verdict="False"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="restart `assay serve`"):
+        project.evaluate(EvaluateRequest())
+    with pytest.raises(ConfigError, match=r"metrics\.py was changed"):
+        project.sample(SampleRequest())
+    (tmp_path / "metrics.py").write_text(CODE.format(verdict="True"), encoding="utf-8")
+    (run,) = project.evaluate(EvaluateRequest())
+    assert run.scored == 1
+
+
+def test_labels_of_logs_that_were_not_drawn_for_people_are_told(open_project: Open) -> None:
+    project = open_project()
+    settled(project, 40)
+    ids = [f"{n:032x}" for n in range(1, 41)]
+    written = project.record(
+        RecordRequest(metric="good", kind="human", marks=tuple(Mark(log_id=i, value=1.0) for i in ids))
+    )
+    report = project.report(ReportRequest()).metrics[0].overall
+    assert written.rows == 40
+    assert 0 < written.outside_sample < 40
+    assert report.n_labelled == 40 - written.outside_sample
+
+
+def test_a_metric_that_no_policy_draws_for_is_a_note_and_not_the_end_of_the_report(
+    open_project: Open,
+) -> None:
+    project = open_project()
+    settled(project, 2)
+    request = RecordRequest(
+        metric="good",
+        kind="human",
+        unit="interaction",
+        marks=(Mark(log_id=f"{1:032x}", value=1.0),),
+    )
+    assert project.record(request).outside_sample == 1
+    report = project.report(ReportRequest())
+    assert report.metrics == ()
+    assert any("good: no policy draws interactions" in note for note in report.notes)
+    with pytest.raises(UnknownName, match="no policy is"):
+        project.explain("good")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assay.cli.options import parse_time
+from assay.cli.options import parse_time, to_span
 from assay.errors import CallerError
 
 NOW = datetime(2025, 11, 20, 12, tzinfo=UTC)
@@ -31,3 +31,13 @@ def test_a_time_is_in_utc(text: str, time: datetime | None) -> None:
 def test_what_is_no_time_is_named(text: str) -> None:
     with pytest.raises(CallerError, match="is no time; write"):
         parse_time(text, NOW)
+
+
+def test_a_date_to_the_end_of_a_range_is_meant_whole() -> None:
+    whole = to_span("2026-11-01", "2026-11-01", NOW)
+    assert (whole.since, whole.until) == (
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 11, 2, tzinfo=UTC),
+    )
+    assert to_span("", "2026-11-01T08:00", NOW).until == datetime(2026, 11, 1, 8, tzinfo=UTC)
+    assert to_span("", "24h", NOW).until == NOW - timedelta(hours=24)

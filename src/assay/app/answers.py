@@ -45,7 +45,13 @@ def _asks_for_scores(condition: Condition | None) -> bool:
 def report(parts: Parts, window: Window) -> Report:
     """How are we doing overall, and where should we focus?"""
     interactions, conversations, first, last = logs.totals(parts.telemetry, window)
-    infos = parts.infos()
+    known = parts.infos()
+    infos = {name: info for name, info in known.items() if parts.is_drawn(info)}
+    notes = [
+        f"{info.name}: no policy draws {info.unit}s, so there is no estimate; add one to assay.toml"
+        for name, info in known.items()
+        if name not in infos
+    ]
     covered = {name: (info.unit, parts.policy_of(info).where) for name, info in infos.items()}
     population = {part: _population(parts, *part, window) for part in set(covered.values())}
     metrics = [_metric_report(parts, info, window, population[covered[name]]) for name, info in infos.items()]
@@ -58,7 +64,7 @@ def report(parts: Parts, window: Window) -> Report:
         first=first,
         last=last,
     )
-    return build_report(parts.project, window, parts.clock(), totals, metrics)
+    return build_report(parts.project, window, parts.clock(), totals, metrics, notes=notes)
 
 
 def default_window(parts: Parts) -> Window:

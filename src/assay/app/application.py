@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
@@ -30,7 +31,8 @@ from assay.app.requests import (
     TodoRequest,
     Written,
 )
-from assay.errors import CallerError, StoreError
+from assay.config import Settings
+from assay.errors import CallerError, ConfigError, StoreError
 from assay.ingest.commit import GroupCommit
 from assay.ingest.otlp import Limits, decode_otlp
 from assay.metrics.base import Metric
@@ -77,6 +79,7 @@ class Application:
         )
         self._settling, self._deciding, self._judging = (threading.Lock() for _ in range(3))
         self._reports = ReportCache()
+        self._written = _fingerprint(parts.settings)
 
     @property
     def project(self) -> str:
@@ -116,6 +119,7 @@ class Application:
         return done
 
     def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
+        self._refuse_changed()
         names = [request.policy] if request.policy else list(self._parts.policies)
         policies = [self._parts.policy(name) for name in names]
         with _turn(self._deciding, progress):
@@ -128,6 +132,7 @@ class Application:
 
     def evaluate(self, request: EvaluateRequest, progress: Progress = no_progress) -> tuple[RunReport, ...]:
         """The metrics one after another; what one has spent the next can't."""
+        self._refuse_changed()
         metrics, left = self._metrics(request.metrics), request.budget_usd
         done: list[RunReport] = []
         with _turn(self._judging, progress):
@@ -172,6 +177,11 @@ class Application:
     def explain(self, metric: str, window: Window | None = None) -> MetricReport:
         self._parts.info(metric)
         found = {report.info.name: report for report in self.report(window).metrics}
+        if metric not in found:  # it is newer than the report that was made
+            self._reports.clear()
+            found = {report.info.name: report for report in self.report(window).metrics}
+        if metric not in found:
+            self._parts.policy_of(self._parts.info(metric))  # says which policy is missing
         return found[metric]
 
     def accounting_by_hour(self, metric: str, window: Window | None = None) -> tuple[HourAccounting, ...]:
@@ -230,6 +240,16 @@ class Application:
     def _insert(self, table: pa.Table) -> None:
         self._parts.telemetry.insert("otel_traces", table)
 
+    def _refuse_changed(self) -> None:
+        """What decides or pays goes by the files that are there, never by what they said before.
+
+        Raises ConfigError where assay.toml or the metrics were changed since they were read."""
+        if _fingerprint(self._parts.settings) != self._written:
+            raise ConfigError(
+                f"{self._parts.settings.file} or {self._parts.settings.metrics_file.name} was changed since "
+                "the server read it: restart `assay serve`, then run this again"
+            )
+
     def _metrics(self, names: tuple[str, ...]) -> list[Metric]:
         """The metrics to run: the named ones, or all. Raises CallerError for one that can't be run."""
         for name in names:
@@ -268,6 +288,14 @@ def _turn(lock: threading.Lock, progress: Progress) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _fingerprint(settings: Settings) -> tuple[str, ...]:
+    """What assay.toml and the metrics' file say, as hashes; nothing where settings came from no file."""
+    if settings.file is None:
+        return ()
+    paths = (settings.file, settings.metrics_file)
+    return tuple(sha256(path.read_bytes()).hexdigest() if path.exists() else "" for path in paths)
 
 
 def utc_now() -> datetime:

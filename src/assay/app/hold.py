@@ -64,6 +64,9 @@ def acquire_hold(folder: Path, command: str) -> Hold:
     Raises StoreHeld, with the holder's pid and address, where another process has it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text(
+            "*\n", encoding="utf-8"
+        )  # the data and the token are nobody else's
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(f"{folder} can't be written: {error}; choose another folder") from error

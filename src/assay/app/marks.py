@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,8 +15,9 @@ from assay.metrics.transcript import parts_of, render
 from assay.records import MetricInfo, Unit, Window
 from assay.runs.fates import SCORES
 from assay.store.state import register_metric
-from assay.store.telemetry import logs, scores
+from assay.store.telemetry import logs, scores, selections
 
+BATCH: Final = 1_000
 VERSIONS: Final = {"human": "human", "judge": "import", "code": "import"}
 
 
@@ -35,7 +36,11 @@ def record(parts: Parts, request: RecordRequest) -> Written:
     rows = [mark for mark in request.marks if mark.log_id in known]
     register_metric(parts.state, parts.project, info, {"source": request.source}, now=parts.clock())
     scores.insert_scores(parts.telemetry, _table(parts, info, request, rows, known))
-    return Written(rows=len(rows), unknown=len(request.marks) - len(rows))
+    return Written(
+        rows=len(rows),
+        unknown=len(request.marks) - len(rows),
+        outside_sample=_outside(parts, info, [mark.log_id for mark in rows]),
+    )
 
 
 def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
@@ -80,6 +85,20 @@ def _info(parts: Parts, request: RecordRequest) -> MetricInfo:
         goal=machine.goal if machine else request.goal or "high",
         target=machine.target if machine else "",
     )
+
+
+def _outside(parts: Parts, info: MetricInfo, log_ids: Sequence[str]) -> int:
+    """How many of these labelled logs the metric's policy did not draw for people."""
+    if info.kind != "human":
+        return 0
+    if not parts.is_drawn(info):
+        return len(log_ids)
+    policy, drawn = parts.policy_of(info).name, set()
+    for start in range(0, len(log_ids), BATCH):
+        for one in selections.selections_of(parts.telemetry, info.unit, log_ids[start : start + BATCH]):
+            if one.policy == policy and one.stage == "label" and one.selected:
+                drawn.add(one.log_id)
+    return len(set(log_ids) - drawn)
 
 
 def _known(parts: Parts, unit: Unit, marks: tuple[Mark, ...]) -> Mapping[str, datetime]:

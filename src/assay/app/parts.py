@@ -62,7 +62,9 @@ class Parts:
         return infos[name]
 
     def policy_of(self, info: MetricInfo) -> Policy:
-        """The policy whose selections the metric scores: the configured one, else the first of its unit."""
+        """The policy whose selections the metric scores: the configured one, else the first of its unit.
+
+        Raises UnknownName where there is none, with what to add."""
         given = self.settings.metrics.get(info.name)
         if given is not None and given.policy:
             return self.policy(given.policy)
@@ -73,6 +75,10 @@ class Parts:
             f"metric {info.name} is about {info.unit}s and no policy is; add one to assay.toml: "
             f'[policies.NAME] with unit = "{info.unit}" and a size or rate'
         )
+
+    def is_drawn(self, info: MetricInfo) -> bool:
+        """Whether some policy draws the logs that the metric is about."""
+        return any(policy.unit == info.unit for policy in self.policies.values())
 
     def question(self, info: MetricInfo, window: Window) -> Question:
         """The metric over the window's logs, as its policy decides on them."""

@@ -25,7 +25,8 @@ class SpansRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleRequest:
-    """Compute the facts and signals of every settled conversation; `all` also of idle-less ones."""
+    """Compute the facts and signals of every settled conversation; with `even_active` also of those that
+    may still go on (an import: they are computed again when they do)."""
 
     even_active: bool = False
 
@@ -131,7 +132,9 @@ class Todo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """How many rows were written."""
+    """How many rows were written. Of marks: `unknown` logs were left out, and `outside_sample` labels
+    are kept but can't carry an estimate, since their logs were not drawn for people."""
 
     rows: int
     unknown: int = 0
+    outside_sample: int = 0

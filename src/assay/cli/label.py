@@ -78,6 +78,8 @@ def label(
         print_json(written)
         return
     out.print(f"{count_text(written.rows, 'label')} of {printable(metric)} kept")
+    if written.outside_sample:
+        out.print(f"{written.outside_sample:,} of them were not drawn for people: no estimate uses those")
     if written.unknown:
         out.print(f"{written.unknown:,} left out: no settled log has that id; import the logs first")
 

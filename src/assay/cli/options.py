@@ -31,14 +31,19 @@ Since = Annotated[
         "--since", help="From when: 2026-11-01, 2026-11-01T08:00, 7d or 24h ago.", show_default=False
     ),
 ]
-Until = Annotated[str, typer.Option("--until", help="Until when, likewise.", show_default=False)]
+Until = Annotated[
+    str, typer.Option("--until", help="Until when, likewise; a date is taken to its end.", show_default=False)
+]
 
 
 def to_span(since: str, until: str, now: datetime) -> Span:
     """The range that --since and --until name.
 
     Raises CallerError with the text that is not understood."""
-    return Span(since=parse_time(since, now), until=parse_time(until, now))
+    end = parse_time(until, now)
+    if end is not None and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", until.strip()):
+        end += timedelta(days=1)
+    return Span(since=parse_time(since, now), until=end)
 
 
 def parse_time(text: str, now: datetime) -> datetime | None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli.options import Config
-from assay.cli.terminal import out
+from assay.cli.terminal import err, out
 from assay.config import find_config, load_settings
 
 if TYPE_CHECKING:
     from assay.app.open import OpenApplication
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
@@ -27,12 +29,17 @@ def serve(
     from assay.web.serve import serve_project
 
     settings = load_settings(find_config(config, Path.cwd()))
+    host = host or settings.server.host
+    if host not in LOOPBACK:
+        err.print(
+            f"warning: there is no log-in: whoever reaches {host} can read every conversation", markup=False
+        )
     application = open_application(settings, "serve")
     try:
         with settle_regularly(application, settings.server.settle_every_s):
             serve_project(
                 application,
-                host=host or settings.server.host,
+                host=host,
                 port=settings.server.port if port is None else port,
                 allowed_hosts=settings.server.allowed_hosts,
                 most_request_bytes=int(settings.ingest.max_request_mb * MEBIBYTE),

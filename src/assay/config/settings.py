@@ -142,6 +142,7 @@ class Settings(Section):
     signals: dict[Name, SignalSettings] = Field(default_factory=dict)
     words: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
     api_key: str = Field(default="", exclude=True, repr=False)
 
     @property
@@ -175,7 +176,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise ConfigError(f"{path} does not exist; `assay init` makes one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
-    for key in ("folder", "api_key"):
+    for key in ("folder", "file", "api_key"):
         if key in tree:
             raise ConfigError(f"{path}: unknown key `{key}`")
     _override(tree, environ)
@@ -184,7 +185,9 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     except ValidationError as error:
         raise ConfigError(_explain(path, error)) from None
     key = environ.get(settings.judge.api_key_env, "")
-    return settings.model_copy(update={"folder": path.resolve().parent, "api_key": key})
+    return settings.model_copy(
+        update={"folder": path.resolve().parent, "file": path.resolve(), "api_key": key}
+    )
 
 
 def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> None:

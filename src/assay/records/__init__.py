@@ -16,7 +16,6 @@ from assay.records.progress import Progress, no_progress
 from assay.records.report import Accounting, DayEstimate, FocusRow, MetricReport, Report, Totals
 from assay.records.run import (
     ImportReport,
-    LabelReport,
     RunReport,
     SampleReport,
     SettleReport,
@@ -38,7 +37,6 @@ __all__ = [
     "Goal",
     "HourAccounting",
     "ImportReport",
-    "LabelReport",
     "Log",
     "LogOutcome",
     "LogPage",

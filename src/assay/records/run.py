@@ -70,15 +70,3 @@ class ImportReport:
     labels: dict[str, int] = field(default_factory=dict)
     scores: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelReport:
-    """What became of imported labels. Only those `in_sample` can carry an estimate."""
-
-    metric: str
-    unit: Unit
-    labels: int
-    in_sample: int
-    outside_sample: int
-    unknown_logs: int
