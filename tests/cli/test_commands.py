@@ -160,7 +160,11 @@ def test_labels_find_their_way_back_through_a_spreadsheet(project: Project) -> N
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows({**row, "label": "yes"} for row in rows)
-    assert project.json("label", "always_answers", "done.csv") == {"rows": len(rows), "unknown": 0, "outside_sample": 0}
+    assert project.json("label", "always_answers", "done.csv") == {
+        "rows": len(rows),
+        "unknown": 0,
+        "outside_sample": 0,
+    }
     strange = project.write("strange.jsonl", [{"id": "c-2", "label": 1}, {"id": "nobody", "label": 0}])
     done = project.run("label", "odd [/b] metric", strange, code=None)
     assert not harmful(done.out + done.err)
