@@ -93,6 +93,11 @@ def test_without_the_token_nothing_runs(client: TestClient, token: bytes) -> Non
     assert TOKEN not in reply.text
 
 
+def test_a_project_without_a_token_runs_nothing_for_anybody(client: TestClient, pages: FakePages) -> None:
+    pages.token = ""
+    assert client.post("/api/run/sample", json={}, headers={"X-Assay-Token": ""}).status_code == 403
+
+
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_object_is_refused(client: TestClient, body: bytes) -> None:
     reply = client.post("/api/run/sample", content=body, headers=HEADERS)

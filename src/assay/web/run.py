@@ -31,7 +31,7 @@ async def run_operation(site: Site, intake: Intake, request: Request) -> Respons
     """Run it, answering line by line: `{"progress": [stage, done, total]}` as it goes, and last
     `{"result": ...}` or `{"error": ...}`. What is wrong before it starts is a plain status."""
     token = request.headers.get("x-assay-token", "")
-    if not hmac.compare_digest(token.encode(), site.app.token.encode()):
+    if not token or not hmac.compare_digest(token.encode(), site.app.token.encode()):
         message = "X-Assay-Token is missing or wrong; the file .assay/holder.json has the right one"
         return answer(request, Problem(403, message, "CallerError", 2), site.render)
     try:
