@@ -54,6 +54,7 @@ from assay.records import (
     no_progress,
 )
 from assay.store.telemetry import logs
+from assay.store.telemetry.spans import insert_spans
 
 MB = 2**20
 COMMIT_S = 60.0
@@ -238,7 +239,7 @@ class Application:
             ) from None
 
     def _insert(self, table: pa.Table) -> None:
-        self._parts.telemetry.insert("otel_traces", table)
+        insert_spans(self._parts.telemetry, table)
 
     def _refuse_changed(self) -> None:
         """What decides or pays goes by the files that are there, never by what they said before.

@@ -13,12 +13,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 # protobuf ships no type information of its own
-from google.protobuf import (  # type: ignore[import-untyped]
+from google.protobuf import (
     descriptor_pb2,
     descriptor_pool,
     message_factory,
 )
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 
 from assay.ingest.batch import LATEST_NS, Batch
 from assay.ingest.columns import EventRow, LinkRow, Origin, Text

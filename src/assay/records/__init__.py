@@ -1,7 +1,7 @@
 """The nouns of assay as frozen records. They know nothing of stores, files or the network."""
 
 from assay.records.estimate import Estimate
-from assay.records.log import Log, LogRef, ToolCall, Turn, Unit
+from assay.records.log import Log, ToolCall, Turn, Unit
 from assay.records.metric import Goal, MetricInfo, MetricKind
 from assay.records.page import (
     ConversationPage,
@@ -21,7 +21,7 @@ from assay.records.run import (
     SettleReport,
     StratumCount,
 )
-from assay.records.score import Failure, Fate, LogOutcome, Outcome, Score, Skip
+from assay.records.score import Failure, Fate, Outcome, Score, Skip
 from assay.records.selection import Selection, Stage
 from assay.records.signal import Severity, Signal
 from assay.records.window import Window
@@ -38,9 +38,7 @@ __all__ = [
     "HourAccounting",
     "ImportReport",
     "Log",
-    "LogOutcome",
     "LogPage",
-    "LogRef",
     "LogRow",
     "MetricInfo",
     "MetricKind",

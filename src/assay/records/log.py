@@ -8,14 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 Unit = Literal["interaction", "conversation"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRef:
-    """Which log: an interaction's id is its trace id, a conversation's its conversation id."""
-
-    unit: Unit
-    log_id: str
+"""An interaction's id is its trace id, a conversation's its conversation id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +62,6 @@ class Log:
     errors: int = 0
     signals: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def ref(self) -> LogRef:
-        return LogRef(unit=self.unit, log_id=self.log_id)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.records.log import Unit
-
 Fate = Literal["scored", "failed", "skipped", "over_budget"]
 
 
@@ -44,12 +42,3 @@ class Skip:
 
 
 Outcome = Score | Failure | Skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogOutcome:
-    """One row of the `scores` table: an outcome, of which log, by which metric."""
-
-    unit: Unit
-    log_id: str
-    outcome: Outcome

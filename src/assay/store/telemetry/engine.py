@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -101,10 +102,8 @@ def hold(path: Path) -> IO[str]:
 
 
 def connect_embedded(path: Path) -> Client:
-    try:
-        import chdb  # noqa: F401 - the driver would report its absence as something else
-    except ImportError as error:
-        raise ExtraMissing("the embedded store needs chdb: pip install 'assay[server]'") from error
+    if find_spec("chdb") is None:
+        raise ExtraMissing("the embedded store needs chdb: pip install 'assay[server]'")
     from clickhouse_connect import get_client
 
     return get_client(
