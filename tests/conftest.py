@@ -13,7 +13,16 @@ import pytest
 if TYPE_CHECKING:
     from assay.store.telemetry.connection import Telemetry
 
-TABLES = ("otel_traces", "interactions", "signals", "selections", "scores", "settling", "settled")
+TABLES = (
+    "otel_traces",
+    "otel_logs",
+    "interactions",
+    "signals",
+    "selections",
+    "scores",
+    "settling",
+    "settled",
+)
 
 
 @pytest.fixture(scope="session")

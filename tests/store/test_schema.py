@@ -9,7 +9,7 @@ import pytest
 from assay.errors import StoreError
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.migrations import MIGRATIONS, Migration, applied_migrations, migrate
-from assay.store.telemetry.schema import OTEL_TRACES, SCORES, Topology, create_table
+from assay.store.telemetry.schema import OTEL_LOGS, OTEL_TRACES, SCORES, Topology, create_table
 
 EMBEDDED = Topology(kind="embedded")
 CLUSTER = Topology(kind="cluster", cluster="main")
@@ -33,6 +33,35 @@ def test_spans_are_kept_in_the_collectors_own_table() -> None:
         "ttl_only_drop_parts = 1",
     ):
         assert part in sql
+
+
+def test_log_records_are_kept_in_the_collectors_own_table() -> None:
+    (sql,) = create_table(OTEL_LOGS, Topology(kind="server"))
+    for part in (
+        "CREATE TABLE IF NOT EXISTS otel_logs (",
+        "TimestampTime DateTime DEFAULT toDateTime(Timestamp)",
+        "Body String CODEC(ZSTD(1))",
+        "EventName String CODEC(ZSTD(1))",
+        "INDEX idx_body Body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8",
+        "PARTITION BY toDate(TimestampTime)",
+        "PRIMARY KEY (ServiceName, TimestampTime)",
+        "ORDER BY (ServiceName, TimestampTime, Timestamp)",
+    ):
+        assert part in sql
+
+
+def test_the_embedded_engine_keeps_no_index_that_costs_at_every_insert(telemetry: Telemetry) -> None:
+    kept = telemetry.query(
+        "SELECT table, name FROM system.data_skipping_indices WHERE database = currentDatabase() "
+        "AND table IN ('otel_traces', 'otel_logs') ORDER BY table, name"
+    )
+    assert [tuple(row.values()) for row in kept.to_pylist()] == [
+        ("otel_logs", "idx_trace_id"),
+        ("otel_traces", "idx_duration"),
+        ("otel_traces", "idx_trace_id"),
+    ]
+    for table in (OTEL_TRACES, OTEL_LOGS):
+        assert "mapValues" in create_table(table, Topology(kind="server"))[0]
 
 
 @pytest.mark.parametrize("kind", ["embedded", "server"])

@@ -47,11 +47,19 @@ def _settling(topology: Topology) -> tuple[str, ...]:
     return tuple(statement for table in tables for statement in create_table(table, topology))
 
 
+def _records(topology: Topology) -> tuple[str, ...]:
+    """Log records; and the embedded engine lets go of indexes that it no longer keeps."""
+    heavy = schema.OTEL_TRACES.server_indexes if topology.kind == "embedded" else ()
+    dropped = (f"ALTER TABLE otel_traces DROP INDEX IF EXISTS {index.partition(' ')[0]}" for index in heavy)
+    return (*create_table(schema.OTEL_LOGS, topology), *dropped)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=1, title="spans as the Collector's exporter stores them", statements=_spans),
     Migration(number=2, title="interactions, joined from spans", statements=_interactions),
     Migration(number=3, title="signals, selections and scores", statements=_logs),
     Migration(number=4, title="what settling works on, and how far it has come", statements=_settling),
+    Migration(number=5, title="log records as the Collector's exporter stores them", statements=_records),
 )
 
 HISTORY = schema.Table(

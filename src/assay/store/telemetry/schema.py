@@ -21,7 +21,9 @@ class Topology:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table. `shard_by` keeps what belongs together (a trace, a log) on one shard."""
+    """One table. `shard_by` keeps what belongs together (a trace, a log) on one shard.
+
+    `server_indexes` are those that only a server or a cluster keeps: they cost time at every insert."""
 
     name: str
     columns: tuple[str, ...]
@@ -32,6 +34,7 @@ class Table:
     version: str = ""
     primary_key: str = ""
     indexes: tuple[str, ...] = ()
+    server_indexes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
 
 
@@ -46,7 +49,8 @@ class View:
 
 def create_table(table: Table, topology: Topology) -> tuple[str, ...]:
     """The statements that create a table, in order."""
-    body = ",\n    ".join((*table.columns, *(f"INDEX {index}" for index in table.indexes)))
+    indexes = table.indexes if topology.kind == "embedded" else (*table.indexes, *table.server_indexes)
+    body = ",\n    ".join((*table.columns, *(f"INDEX {index}" for index in indexes)))
     key = f"PRIMARY KEY {table.primary_key}\n" if table.primary_key else ""
     settings = ", ".join((*table.settings, DURABLE))
     local = (
@@ -113,11 +117,13 @@ OTEL_TRACES = Table(
     ),
     indexes=(
         "idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1",
+        "idx_duration Duration TYPE minmax GRANULARITY 1",
+    ),
+    server_indexes=(
         "idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
         "idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
         "idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
         "idx_span_attr_value mapValues(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
-        "idx_duration Duration TYPE minmax GRANULARITY 1",
     ),
     engine="MergeTree",
     partition_by="toDate(Timestamp)",
@@ -127,6 +133,46 @@ OTEL_TRACES = Table(
     settings=("index_granularity = 8192", "ttl_only_drop_parts = 1"),
 )
 """The table of the OpenTelemetry Collector's ClickHouse exporter: where it exists it is used as it is."""
+
+OTEL_LOGS = Table(
+    name="otel_logs",
+    columns=(
+        "Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1))",
+        "TimestampTime DateTime DEFAULT toDateTime(Timestamp)",
+        "TraceId String CODEC(ZSTD(1))",
+        "SpanId String CODEC(ZSTD(1))",
+        "TraceFlags UInt8",
+        "SeverityText LowCardinality(String) CODEC(ZSTD(1))",
+        "SeverityNumber UInt8",
+        "ServiceName LowCardinality(String) CODEC(ZSTD(1))",
+        "Body String CODEC(ZSTD(1))",
+        "ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1))",
+        "ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))",
+        "ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1))",
+        "ScopeName String CODEC(ZSTD(1))",
+        "ScopeVersion LowCardinality(String) CODEC(ZSTD(1))",
+        "ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))",
+        "LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))",
+        "EventName String CODEC(ZSTD(1))",
+    ),
+    indexes=("idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1",),
+    server_indexes=(
+        "idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_scope_attr_key mapKeys(ScopeAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_scope_attr_value mapValues(ScopeAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_log_attr_key mapKeys(LogAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_log_attr_value mapValues(LogAttributes) TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_body Body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8",
+    ),
+    engine="MergeTree",
+    partition_by="toDate(TimestampTime)",
+    primary_key="(ServiceName, TimestampTime)",
+    order_by="(ServiceName, TimestampTime, Timestamp)",
+    shard_by="cityHash64(TraceId)",
+    settings=("index_granularity = 8192", "ttl_only_drop_parts = 1"),
+)
+"""The exporter's table of log records. Older exporters have no EventName: nothing may rely on it."""
 
 SIGNALS = Table(
     name="signals",
