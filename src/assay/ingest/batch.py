@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from assay.errors import PayloadError
 from assay.ingest.columns import KINDS, STATUSES, EventRow, LinkRow, Origin, SpanRow, Text, spans_table
+from assay.ingest.payload import Limits
 
 REPAIRED = "assay.repaired"
 """The span attribute that names what of a span was mended: `start_time` or `end_time`."""
@@ -18,16 +19,6 @@ _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
 LATEST_NS = 2**63 - 1
 _REASONS = 10
 _MB = 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a request may weigh. Bytes count after decompression."""
-
-    max_request_bytes: int = 64 * _MB
-    max_attribute_bytes: int = 4 * _MB
-    max_attributes: int = 10_000
-    max_spans: int = 100_000
 
 
 class Decoded(NamedTuple):
@@ -148,3 +139,6 @@ class Batch:
         return Decoded(
             spans_table(self.rows, self.origins), len(self.rows), self.rejected, tuple(self.reasons)
         )
+
+
+__all__ = ["Batch", "Decoded", "Limits"]

@@ -46,6 +46,28 @@ SPAN_SCHEMA = pa.schema(
     ]
 )
 
+LOG_SCHEMA = pa.schema(
+    [
+        ("Timestamp", _TIME),
+        ("TraceId", pa.string()),
+        ("SpanId", pa.string()),
+        ("TraceFlags", pa.uint8()),
+        ("SeverityText", pa.string()),
+        ("SeverityNumber", pa.uint8()),
+        ("ServiceName", pa.string()),
+        ("Body", pa.string()),
+        ("ResourceSchemaUrl", pa.string()),
+        ("ResourceAttributes", _MAP),
+        ("ScopeSchemaUrl", pa.string()),
+        ("ScopeName", pa.string()),
+        ("ScopeVersion", pa.string()),
+        ("ScopeAttributes", _MAP),
+        ("LogAttributes", _MAP),
+        ("EventName", pa.string()),
+    ]
+)
+"""The columns of `otel_logs`, but for `TimestampTime`, which the table makes itself."""
+
 
 class EventRow(NamedTuple):
     """Something that happened at one moment inside a span."""

@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+import pyarrow as pa
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from assay.errors import PayloadError
 from assay.ingest.batch import Batch, Decoded, Limits
+from assay.ingest.columns import SPAN_SCHEMA
 from assay.ingest.inflate import inflate
 from assay.ingest.notation import read_json
+from assay.ingest.payload import Payload
+from assay.ingest.rejection import Rejection
 from assay.ingest.wire import DecodeError, read_wire
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+
+class DecodedSpans(NamedTuple):
+    """`spans` in the columns of `otel_traces`, in the order of the payloads."""
+
+    spans: pa.Table
+    rejections: tuple[Rejection, ...]
+
+
+def decode_traces(payloads: Sequence[Payload], limits: Limits) -> DecodedSpans:
+    """The spans of many requests as one table. A payload gives the same rows in whatever company.
+
+    Raises nothing: a payload that can't be read is one rejection (`outline` tells a sender so)."""
+    tables, rejections = [SPAN_SCHEMA.empty_table()], []
+    for one in payloads:
+        received_at = EPOCH + timedelta(microseconds=one.received_ns // 1000)
+        try:
+            found = decode_otlp(
+                one.body, one.content_type, one.content_encoding, limits, received_at=received_at
+            )
+        except PayloadError as error:
+            rejections.append(Rejection(reason=str(error)))
+            continue
+        tables.append(found.spans)
+        if found.rejected:
+            rejections.append(Rejection(reason="; ".join(found.reasons), count=found.rejected))
+    return DecodedSpans(pa.concat_tables(tables), tuple(rejections))
 
 
 def decode_otlp(
