@@ -1,6 +1,14 @@
 """The nouns of assay as frozen records. They know nothing of stores, files or the network."""
 
 from assay.records.estimate import Estimate
+from assay.records.ingest import (
+    AttributeKey,
+    IngestCount,
+    IngestMinute,
+    IngestStatus,
+    RejectedReason,
+    RejectedSpan,
+)
 from assay.records.log import Log, ToolCall, Turn, Unit
 from assay.records.metric import Goal, MetricInfo, MetricKind
 from assay.records.page import (
@@ -28,6 +36,7 @@ from assay.records.window import Window
 
 __all__ = [
     "Accounting",
+    "AttributeKey",
     "ConversationPage",
     "DayEstimate",
     "Estimate",
@@ -37,6 +46,9 @@ __all__ = [
     "Goal",
     "HourAccounting",
     "ImportReport",
+    "IngestCount",
+    "IngestMinute",
+    "IngestStatus",
     "Log",
     "LogPage",
     "LogRow",
@@ -46,6 +58,8 @@ __all__ = [
     "Outcome",
     "Progress",
     "Received",
+    "RejectedReason",
+    "RejectedSpan",
     "Report",
     "RunReport",
     "SampleReport",
