@@ -1,91 +1,64 @@
-"""A batch of spans on its way in: each is checked, repaired or turned away alone."""
+"""Spans and log records on their way in, one by one: each is checked, repaired or turned away alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-import pyarrow as pa
-
-from assay.errors import PayloadError
-from assay.ingest.columns import KINDS, STATUSES, EventRow, LinkRow, Origin, SpanRow, Text, spans_table
+from assay.ingest.columns import (
+    EARLIEST_NS,
+    EVENT_NAME,
+    KINDS,
+    LATEST_NS,
+    REPAIRED,
+    STATUSES,
+    EventRow,
+    LinkRow,
+    Origin,
+    RecordRow,
+    SpanRow,
+    Text,
+)
 from assay.ingest.payload import Limits
-
-REPAIRED = "assay.repaired"
-"""The span attribute that names what of a span was mended: `start_time` or `end_time`."""
+from assay.ingest.rejection import Rejection, Rejections
 
 _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
-LATEST_NS = 2**63 - 1
-_REASONS = 10
-_MB = 2**20
+_NO_TRACE = "no valid trace id (16 bytes, not all zero)"
+_NO_SPAN = "no valid span id (8 bytes, not all zero)"
 
 
-class Decoded(NamedTuple):
-    """`spans` in the columns of `otel_traces`; `reasons` says why spans were rejected."""
-
-    spans: pa.Table
-    accepted: int
-    rejected: int
-    reasons: tuple[str, ...]
-
-
-def megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / _MB:.1f} MB"
-
-
-@dataclass(slots=True)
 class Batch:
-    """Collects spans; ids come as lower hex, attribute keys as text or as its UTF-8 bytes."""
+    """Collects the items of one payload; ids come as lower hex, texts as text or UTF-8 bytes.
 
-    limits: Limits
-    received_ns: int
-    rows: list[SpanRow] = field(default_factory=list)
-    origins: list[Origin] = field(default_factory=list)
-    rejected: int = 0
-    reasons: list[str] = field(default_factory=list)
-    _seen: int = 0
-    _shared_bytes: int = 0
+    With `keep` false they are only counted. `received_ns` is the time of what has none."""
 
-    def expect(self, messages: int) -> None:
-        """Count what a request holds before it is unfolded. Raises PayloadError (413) over `max_spans`."""
-        self._seen += messages
-        if self._seen > self.limits.max_spans:
-            raise PayloadError(
-                f"the request has more than {self.limits.max_spans:,} spans, scopes and resources: "
-                "send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE in most SDKs)",
-                http_status=413,
-            )
+    def __init__(self, limits: Limits, received_ns: int, *, keep: bool = True) -> None:
+        self.limits, self.received_ns, self.keep = limits, received_ns, keep
+        self.shared_bytes = 0
+        self.items = 0
+        self.spans: list[SpanRow] = []
+        self.records: list[RecordRow] = []
+        self.origins: list[Origin] = []
+        self.rejections = Rejections()
 
-    def open(self, origin: Origin, spans: int) -> None:
-        """The next `spans` rows come from here. What they share is stored with each of them, so
-        a large resource on many spans is refused as the flood that it would become."""
-        texts = (*origin.resource, *origin.resource.values(), origin.scope, origin.scope_version)
-        self._shared_bytes += spans * sum(map(len, texts))
-        if self._shared_bytes > 4 * self.limits.max_request_bytes:
-            raise PayloadError(
-                f"resource and scope attributes, repeated on each span, come to more than "
-                f"{megabytes(4 * self.limits.max_request_bytes)}: send smaller batches",
-                http_status=413,
-            )
+    def open(self, origin: Origin) -> None:
+        """What is added from now on comes from here."""
         self.origins.append(origin)
 
-    def reject(self, reason: str, spans: int = 1) -> None:
-        """Turn spans away, and the rest of the batch not."""
-        self.rejected += spans
-        if reason not in self.reasons and len(self.reasons) < _REASONS:
-            self.reasons.append(reason)
+    def reject(self, reason: str, count: int = 1, *, trace: str = "", span: str = "") -> None:
+        """Turn items away, and the rest not."""
+        if count:
+            service = self.origins[-1].service if self.origins else ""
+            self.rejections.add(
+                Rejection(
+                    trace_id=trace,
+                    span_id=span,
+                    service=service.decode("utf-8", "replace") if isinstance(service, bytes) else service,
+                    reason=reason,
+                    count=count,
+                )
+            )
 
-    def too_large(self, owner: str, key: str, size_bytes: int, spans: int = 1) -> None:
-        """Turn a span, or all those of a resource, away for one attribute."""
-        limit = megabytes(self.limits.max_attribute_bytes)
-        self.reject(
-            f"{owner} attribute {key[:100]!r} is {megabytes(size_bytes)}; "
-            f"the limit is {limit} (ingest.max_attribute_mb)",
-            spans,
-        )
-
-    def add(
+    def add_span(
         self,
         trace: str,
         span: str,
@@ -103,19 +76,22 @@ class Batch:
     ) -> None:
         """Take a span, or reject it where its ids are no ids."""
         if len(trace) != 32 or trace == _ZERO_TRACE:
-            self.reject(f"span {span[:16] or '(no id)'} has no valid trace id (16 bytes, not all zero)")
+            self.reject(_NO_TRACE, trace=trace, span=span)
             return
         if len(span) != 16 or span == _ZERO_SPAN:
-            self.reject(f"a span of trace {trace} has no valid span id (8 bytes, not all zero)")
+            self.reject(_NO_SPAN, trace=trace, span=span)
             return
-        if not 0 < start_ns <= LATEST_NS:
-            attributes[REPAIRED] = "start_time"
-            start_ns = self.received_ns
-            end_ns = max(start_ns, end_ns) if end_ns <= LATEST_NS else start_ns
-        elif not start_ns <= end_ns <= LATEST_NS:
-            attributes[REPAIRED] = "end_time"
-            end_ns = start_ns
-        self.rows.append(
+        self.items += 1
+        if not self.keep:
+            return
+        repaired = ""
+        if not EARLIEST_NS <= start_ns <= LATEST_NS:
+            repaired, start_ns = "start_time", self.received_ns
+        if not start_ns <= end_ns <= LATEST_NS:
+            repaired, end_ns = repaired or "end_time", start_ns
+        if repaired:
+            _put(attributes, REPAIRED, repaired)
+        self.spans.append(
             SpanRow(
                 start_ns,
                 trace,
@@ -123,22 +99,63 @@ class Batch:
                 parent if len(parent) == 16 and parent != _ZERO_SPAN else "",
                 state,
                 name,
-                KINDS[kind] if 0 <= kind < 6 else KINDS[0],
+                KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0],
                 len(self.origins) - 1,
                 attributes,
                 end_ns - start_ns,
-                STATUSES[status] if 0 <= status < 3 else STATUSES[0],
+                STATUSES[status] if 0 <= status < len(STATUSES) else STATUSES[0],
                 message,
-                events,
+                [
+                    one if EARLIEST_NS <= one.time_ns <= LATEST_NS else one._replace(time_ns=start_ns)
+                    for one in events
+                ]
+                if events
+                else (),
                 links,
             )
         )
 
-    def decoded(self) -> Decoded:
-        """The table, and what was turned away."""
-        return Decoded(
-            spans_table(self.rows, self.origins), len(self.rows), self.rejected, tuple(self.reasons)
+    def add_record(
+        self,
+        trace: str,
+        span: str,
+        flags: int,
+        time_ns: int,
+        severity: int,
+        severity_text: Text,
+        body: Text,
+        attributes: dict[Text, Text],
+        event: Text,
+    ) -> None:
+        """Take a log record. One without ids belongs to no trace, and may."""
+        self.items += 1
+        if not self.keep:
+            return
+        if event and not _get(attributes, EVENT_NAME):
+            _put(attributes, EVENT_NAME, event)
+        if not EARLIEST_NS <= time_ns <= LATEST_NS:
+            time_ns = self.received_ns
+            _put(attributes, REPAIRED, "time")
+        self.records.append(
+            RecordRow(
+                time_ns,
+                trace if len(trace) == 32 and trace != _ZERO_TRACE else "",
+                span if len(span) == 16 and span != _ZERO_SPAN else "",
+                flags & 0xFF,
+                severity_text,
+                severity if 0 <= severity < 256 else 0,
+                body,
+                len(self.origins) - 1,
+                attributes,
+                event or _get(attributes, EVENT_NAME),
+            )
         )
 
 
-__all__ = ["Batch", "Decoded", "Limits"]
+def _get(attributes: dict[Text, Text], key: str) -> Text:
+    return attributes.get(key) or attributes.get(key.encode()) or ""
+
+
+def _put(attributes: dict[Text, Text], key: str, value: Text) -> None:
+    """Set an attribute whose key may stand there as text or as bytes."""
+    attributes[key.encode() if key.encode() in attributes else key] = value

@@ -1,4 +1,4 @@
-"""Spans as rows, and rows as a table with exactly the columns of `otel_traces`."""
+"""Spans and log records as rows, and rows as a table with the columns of `otel_traces` or `otel_logs`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ Attributes = Mapping[Text, Text]
 
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 STATUSES = ("Unset", "Ok", "Error")
+
+REPAIRED = "assay.repaired"
+"""The attribute that names what was mended: `start_time` or `end_time` of a span, `time` of a record."""
+EVENT_NAME = "event.name"
+"""The attribute that names an event, where a record has no such field of its own."""
+
+EARLIEST_NS, LATEST_NS = 946_684_800 * 10**9, 4_102_444_800 * 10**9
+"""2000 and 2100: a time outside is none."""
 
 _TIME: pa.DataType = pa.timestamp("ns", "UTC")
 _MAP: pa.DataType = pa.map_(pa.string(), pa.string())
@@ -93,6 +101,9 @@ class Origin(NamedTuple):
     resource: Attributes = _NONE
     scope: Text = ""
     scope_version: Text = ""
+    scope_attributes: Attributes = _NONE
+    resource_schema: Text = ""
+    scope_schema: Text = ""
 
 
 class SpanRow(NamedTuple):
@@ -112,6 +123,50 @@ class SpanRow(NamedTuple):
     message: Text
     events: Sequence[EventRow] = ()
     links: Sequence[LinkRow] = ()
+
+
+class RecordRow(NamedTuple):
+    """One log record; `origin` is its position in the list of origins, ids are lower hex or empty."""
+
+    time_ns: int
+    trace_id: str
+    span_id: str
+    flags: int
+    severity_text: Text
+    severity: int
+    body: Text
+    origin: int
+    attributes: Attributes
+    event: Text
+
+
+def records_table(rows: Sequence[RecordRow], origins: Sequence[Origin]) -> pa.Table:
+    """The rows in the columns of `otel_logs`. Invalid UTF-8 becomes U+FFFD."""
+    if not rows:
+        return LOG_SCHEMA.empty_table()
+    time, trace, span, flags, severity_text, severity, body, origin, attributes, event = zip(
+        *rows, strict=True
+    )
+    which = pa.array(origin, pa.int32())
+    columns = [
+        _times(time),
+        _texts(trace),
+        _texts(span),
+        pa.array(flags, pa.uint8()),
+        _texts(severity_text),
+        pa.array(severity, pa.uint8()),
+        _texts([one.service for one in origins]).take(which),
+        _texts(body),
+        _texts([one.resource_schema for one in origins]).take(which),
+        _maps([one.resource for one in origins]).take(which),
+        _texts([one.scope_schema for one in origins]).take(which),
+        _texts([one.scope for one in origins]).take(which),
+        _texts([one.scope_version for one in origins]).take(which),
+        _maps([one.scope_attributes for one in origins]).take(which),
+        _maps(attributes),
+        _texts(event),
+    ]
+    return pa.Table.from_arrays(columns, schema=LOG_SCHEMA)
 
 
 def spans_table(rows: Sequence[SpanRow], origins: Sequence[Origin]) -> pa.Table:

@@ -8,120 +8,59 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from assay.errors import PayloadError
-from assay.ingest.batch import LATEST_NS, Batch
+from assay.ingest.batch import Batch
 from assay.ingest.columns import KINDS, STATUSES, EventRow, LinkRow, Origin, Text
+from assay.ingest.payload import Limits
+from assay.ingest.scan import expect, share, too_large, too_many
+from assay.ingest.shapes import Tree
+from assay.ingest.structs import (
+    Attribute,
+    Logs,
+    Number,
+    Record,
+    RecordGroup,
+    RecordScope,
+    Resource,
+    Scope,
+    Span,
+    SpanGroup,
+    SpanScope,
+    Status,
+    Traces,
+    Value,
+)
 from assay.ingest.values import Plain, plain_text
 
-Number = int | float | str | None
 _MAX_OBJECTS = 4_000_000
+_SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
-class Values(msgspec.Struct, rename="camel"):
-    values: list[Value] | None = None
-
-
-class Pairs(msgspec.Struct, rename="camel"):
-    values: list[Attribute] | None = None
-
-
-class Value(msgspec.Struct, rename="camel"):
-    string_value: str | None = None
-    bool_value: bool | None = None
-    int_value: Number = None
-    double_value: Number = None
-    array_value: Values | None = None
-    kvlist_value: Pairs | None = None
-    bytes_value: str | None = None
-
-
-class Attribute(msgspec.Struct, rename="camel"):
-    key: str = ""
-    value: Value | None = None
-
-
-class Event(msgspec.Struct, rename="camel"):
-    time_unix_nano: Number = None
-    name: str | None = None
-    attributes: list[Attribute] | None = None
-
-
-class Link(msgspec.Struct, rename="camel"):
-    trace_id: str | None = None
-    span_id: str | None = None
-    trace_state: str | None = None
-    attributes: list[Attribute] | None = None
-
-
-class Status(msgspec.Struct, rename="camel"):
-    message: str | None = None
-    code: Number = None
-
-
-class Span(msgspec.Struct, rename="camel"):
-    trace_id: str | None = None
-    span_id: str | None = None
-    parent_span_id: str | None = None
-    trace_state: str | None = None
-    name: str | None = None
-    kind: Number = None
-    start_time_unix_nano: Number = None
-    end_time_unix_nano: Number = None
-    attributes: list[Attribute] | None = None
-    events: list[Event] | None = None
-    links: list[Link] | None = None
-    status: Status | None = None
-
-
-class Scope(msgspec.Struct, rename="camel"):
-    name: str | None = None
-    version: str | None = None
-
-
-class ScopeSpans(msgspec.Struct, rename="camel"):
-    scope: Scope | None = None
-    spans: list[Span] | None = None
-
-
-class Resource(msgspec.Struct, rename="camel"):
-    attributes: list[Attribute] | None = None
-
-
-class ResourceSpans(msgspec.Struct, rename="camel"):
-    resource: Resource | None = None
-    scope_spans: list[ScopeSpans] | None = None
-
-
-class Export(msgspec.Struct, rename="camel"):
-    resource_spans: list[ResourceSpans] | None = None
-
-
-def read_json(body: bytes, batch: Batch) -> None:
-    """Read an ExportTraceServiceRequest in JSON into the batch. Raises PayloadError (400, 413)."""
-    if body.count(b"{") > _MAX_OBJECTS:
+def read_json(tree: Tree, content: bytes, batch: Batch) -> None:
+    """Read an export request in JSON into the batch. Raises PayloadError (400, 413)."""
+    if not content.strip():
+        return
+    if content.count(b"{") > _MAX_OBJECTS:
         raise PayloadError(
             f"the request has more than {_MAX_OBJECTS:,} JSON objects: send smaller batches", http_status=413
         )
-    groups = _export(body).resource_spans or ()
+    groups = _export(content, Traces if tree == "traces" else Logs).groups or ()
+    _expect_few(groups, batch.limits)
+    # what is smaller than the limit holds nothing that is larger
+    bounded = len(content) > batch.limits.max_attribute_bytes
     for group in groups:
-        for scope in group.scope_spans or ():
-            batch.expect(len(scope.spans or ()))
-    for group in groups:
-        attributes = (group.resource and group.resource.attributes) or ()
-        resource = _texts(attributes)
-        for some in group.scope_spans or ():
-            spans, scope_of = some.spans or (), some.scope or Scope()
-            if not _keeps_limits(resource.items(), len(attributes), "resource", len(spans), batch):
-                continue
-            service = resource.get("service.name", "")
-            batch.open(Origin(service, resource, scope_of.name or "", scope_of.version or ""), len(spans))
-            for span in spans:
-                _read_span(span, batch)
+        for some in group.scopes or ():
+            _read_scope(group, some, batch, bounded)
 
 
-def _export(body: bytes) -> Export:
+def _expect_few(groups: Sequence[SpanGroup | RecordGroup], limits: Limits) -> None:
+    scopes = [some for group in groups for some in group.scopes or ()]
+    expect(len(groups) + len(scopes) + sum(len(some.items or ()) for some in scopes), limits)
+
+
+def _export(content: bytes, kind: type[Traces | Logs]) -> Traces | Logs:
     """The request; text that is no valid UTF-8 or half a surrogate pair is repaired."""
     try:
-        return msgspec.json.decode(body, type=Export)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise PayloadError(f"the body is no OTLP/JSON: {error}") from None
     except (msgspec.DecodeError, UnicodeError) as error:
@@ -129,32 +68,75 @@ def _export(body: bytes) -> Export:
     except RecursionError:
         raise PayloadError("the body is no OTLP/JSON: it is nested too deeply") from None
     try:
-        return msgspec.convert(json.loads(body.decode("utf-8", "replace")), type=Export)
+        return msgspec.convert(json.loads(content.decode("utf-8", "replace")), type=kind)
     except msgspec.ValidationError as error:
         raise PayloadError(f"the body is no OTLP/JSON: {error}") from None
     except (ValueError, RecursionError):
         raise PayloadError(f"the body is no JSON: {first}") from None
 
 
-def _read_span(span: Span, batch: Batch) -> None:
+def _read_scope(
+    group: SpanGroup | RecordGroup, some: SpanScope | RecordScope, batch: Batch, bounded: bool
+) -> None:
+    items = some.items or ()
+    origin = _origin(group, some)
+    batch.open(origin)
+    shared = (*origin.resource, *origin.resource.values(), origin.scope, origin.scope_version)
+    batch.shared_bytes += len(items) * sum(map(len, shared))
+    share(batch.shared_bytes, batch.limits)
+    for owner, attributes, texts in (
+        ("resource", (group.resource or Resource()).attributes, origin.resource),
+        ("scope", (some.scope or Scope()).attributes, origin.scope_attributes),
+    ):
+        if reason := _excess(len(attributes or ()), texts.items() if bounded else (), batch.limits):
+            batch.reject(f"{owner}: {reason}", len(items))
+            return
+    for item in items:
+        if isinstance(item, Span):
+            _read_span(item, batch, bounded)
+        else:
+            _read_record(item, batch, bounded)
+
+
+def _origin(group: SpanGroup | RecordGroup, some: SpanScope | RecordScope) -> Origin:
+    resource = _texts((group.resource or Resource()).attributes or ())
+    scope = some.scope or Scope()
+    return Origin(
+        resource.get("service.name", ""),
+        resource,
+        scope.name or "",
+        scope.version or "",
+        _texts(scope.attributes or ()),
+        group.schema_url or "",
+        some.schema_url or "",
+    )
+
+
+def _read_span(span: Span, batch: Batch, bounded: bool) -> None:
     attributes, events, links = span.attributes or (), span.events or (), span.links or ()
-    texts = _texts(attributes)
-    event_rows = [
-        EventRow(_clamped(_whole(e.time_unix_nano)), e.name or "", _texts(e.attributes or ())) for e in events
-    ]
-    link_rows = [
-        LinkRow(_hex(k.trace_id), _hex(k.span_id), k.trace_state or "", _texts(k.attributes or ()))
-        for k in links
-    ]
-    inner = [row.attributes for row in event_rows] + [row.attributes for row in link_rows]
-    pairs = [*texts.items(), *(pair for one in inner for pair in one.items())]
-    many = max(len(attributes) + sum(map(len, inner)), len(events), len(links))
-    identity = _hex(span.span_id)
-    if not _keeps_limits(pairs, many, f"span {identity[:16]}", 1, batch):
+    trace, identity = _hex(span.trace_id), _hex(span.span_id)
+    texts: dict[Text, Text] = {}
+    event_rows: list[EventRow] = []
+    link_rows: list[LinkRow] = []
+    if batch.keep or bounded:
+        texts = _texts(attributes)
+        event_rows = [
+            EventRow(_whole(e.time_unix_nano), e.name or "", _texts(e.attributes or ())) for e in events
+        ]
+        link_rows = [
+            LinkRow(_hex(k.trace_id), _hex(k.span_id), k.trace_state or "", _texts(k.attributes or ()))
+            for k in links
+        ]
+    inner = [one.attributes or () for one in (*events, *links)]
+    many = max(len(attributes) + sum(map(len, inner)), len(attributes) + len(events) + len(links))
+    found = (texts, *(row.attributes for row in event_rows), *(row.attributes for row in link_rows))
+    pairs = [pair for one in found for pair in one.items()] if bounded else []
+    if reason := _excess(many, pairs, batch.limits):
+        batch.reject(reason, trace=trace, span=identity)
         return
     status = span.status or Status()
-    batch.add(
-        _hex(span.trace_id),
+    batch.add_span(
+        trace,
         identity,
         _hex(span.parent_span_id),
         span.trace_state or "",
@@ -170,20 +152,37 @@ def _read_span(span: Span, batch: Batch) -> None:
     )
 
 
-def _keeps_limits(
-    pairs: Iterable[tuple[Text, Text]], many: int, owner: str, spans: int, batch: Batch
-) -> bool:
-    limit = batch.limits.max_attribute_bytes
-    if many > batch.limits.max_attributes:
-        batch.reject(
-            f"{owner} has more than {batch.limits.max_attributes:,} attributes, events or links", spans
-        )
-        return False
+def _read_record(record: Record, batch: Batch, bounded: bool) -> None:
+    attributes, body = record.attributes or (), ""
+    trace, span = _hex(record.trace_id), _hex(record.span_id)
+    texts: dict[Text, Text] = {}
+    if batch.keep or bounded:
+        texts, body = _texts(attributes), _text(record.body)
+    pairs: list[tuple[Text, Text]] = [*texts.items(), ("", body)] if bounded else []
+    if reason := _excess(len(attributes) + 1, pairs, batch.limits):
+        batch.reject(reason, trace=trace, span=span)
+        return
+    batch.add_record(
+        trace,
+        span,
+        _whole(record.flags),
+        _whole(record.time_unix_nano) or _whole(record.observed_time_unix_nano),
+        _severity(record.severity_number),
+        record.severity_text or "",
+        body,
+        texts,
+        record.event_name or "",
+    )
+
+
+def _excess(many: int, pairs: Iterable[tuple[Text, Text]], limits: Limits) -> str:
+    if many > limits.max_attributes:
+        return too_many(limits)
+    limit = limits.max_attribute_bytes
     for key, value in pairs:
         if len(value) * 4 > limit and (size_bytes := len(str(value).encode("utf-8", "replace"))) > limit:
-            batch.too_large(owner, str(key), size_bytes, spans)
-            return False
-    return True
+            return too_large(str(key), size_bytes, limits)
+    return ""
 
 
 def _texts(attributes: Sequence[Attribute]) -> dict[Text, Text]:
@@ -226,13 +225,16 @@ def _whole(value: Number) -> int:
         return 0
 
 
-def _clamped(time_ns: int) -> int:
-    return min(max(time_ns, 0), LATEST_NS)
-
-
 def _enum(value: Number, prefix: str, names: Sequence[str]) -> int:
     name = value.removeprefix(prefix).capitalize() if isinstance(value, str) else ""
     return names.index(name) if name in names else _whole(value)
+
+
+def _severity(value: Number) -> int:
+    """1 to 24, or SEVERITY_NUMBER_TRACE to SEVERITY_NUMBER_FATAL4."""
+    name = value.removeprefix("SEVERITY_NUMBER_") if isinstance(value, str) else ""
+    word, step = (name[:-1], name[-1]) if name[-1:] in tuple("234") else (name, "1")
+    return _SEVERITIES.index(word) * 4 + int(step) if word in _SEVERITIES else _whole(value)
 
 
 def _hex(value: str | None) -> str:

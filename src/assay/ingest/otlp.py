@@ -1,26 +1,25 @@
-"""OTLP/HTTP: from the body of `POST /v1/traces` to a table of spans, and the answers to it."""
+"""OTLP: request bodies become tables in the columns of `otel_traces` and `otel_logs`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from google.protobuf.message import DecodeError
 
 from assay.errors import PayloadError
-from assay.ingest.batch import Batch, Decoded, Limits
-from assay.ingest.columns import SPAN_SCHEMA
-from assay.ingest.inflate import inflate
+from assay.ingest.batch import Batch
+from assay.ingest.columns import LOG_SCHEMA, SPAN_SCHEMA, records_table, spans_table
+from assay.ingest.inflate import Content, unpack
 from assay.ingest.notation import read_json
-from assay.ingest.payload import Payload
-from assay.ingest.rejection import Rejection
-from assay.ingest.wire import DecodeError, read_wire
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PROTOBUF, JSON = "application/x-protobuf", "application/json"
+from assay.ingest.payload import Limits, Payload
+from assay.ingest.rejection import Rejection, count_of, message_of
+from assay.ingest.reply import error_body, response_type
+from assay.ingest.reply import success_body as _success_body
+from assay.ingest.shapes import Tree
+from assay.ingest.wire import read_wire
 
 
 class DecodedSpans(NamedTuple):
@@ -30,93 +29,99 @@ class DecodedSpans(NamedTuple):
     rejections: tuple[Rejection, ...]
 
 
+class DecodedRecords(NamedTuple):
+    """`records` in the columns of `otel_logs`, in the order of the payloads."""
+
+    records: pa.Table
+    rejections: tuple[Rejection, ...]
+
+
 def decode_traces(payloads: Sequence[Payload], limits: Limits) -> DecodedSpans:
     """The spans of many requests as one table. A payload gives the same rows in whatever company.
 
-    Raises nothing: a payload that can't be read is one rejection (`outline` tells a sender so)."""
-    tables, rejections = [SPAN_SCHEMA.empty_table()], []
-    for one in payloads:
-        received_at = EPOCH + timedelta(microseconds=one.received_ns // 1000)
+    A span that can't be taken (no valid ids, an attribute over the limit) is rejected alone; one
+    without a time gets that of its payload and says so in `assay.repaired`. Raises nothing: a
+    payload that can't be read at all is one rejection (`outline` has told its sender)."""
+    table, rejections = _decode("traces", payloads, limits)
+    return DecodedSpans(table, rejections)
+
+
+def decode_logs(payloads: Sequence[Payload], limits: Limits) -> DecodedRecords:
+    """The log records of many requests as one table, as `decode_traces` does it."""
+    table, rejections = _decode("logs", payloads, limits)
+    return DecodedRecords(table, rejections)
+
+
+def _decode(
+    tree: Tree, payloads: Sequence[Payload], limits: Limits
+) -> tuple[pa.Table, tuple[Rejection, ...]]:
+    tables = [(SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()]
+    rejections: list[Rejection] = []
+    for payload in payloads:
         try:
-            found = decode_otlp(
-                one.body, one.content_type, one.content_encoding, limits, received_at=received_at
-            )
+            batch = read(tree, _unpack(payload, limits), limits, payload.received_ns)
         except PayloadError as error:
             rejections.append(Rejection(reason=str(error)))
             continue
-        tables.append(found.spans)
-        if found.rejected:
-            rejections.append(Rejection(reason="; ".join(found.reasons), count=found.rejected))
-    return DecodedSpans(pa.concat_tables(tables), tuple(rejections))
+        if batch.items:
+            tables.append(
+                spans_table(batch.spans, batch.origins)
+                if tree == "traces"
+                else records_table(batch.records, batch.origins)
+            )
+        rejections.extend(batch.rejections.found())
+    return pa.concat_tables(tables), tuple(rejections)
+
+
+def _unpack(payload: Payload, limits: Limits) -> Content:
+    return unpack(payload.body, payload.content_type, payload.content_encoding, limits.max_request_bytes)
+
+
+def read(tree: Tree, content: Content, limits: Limits, received_ns: int, *, keep: bool = True) -> Batch:
+    """One request, item by item. Raises PayloadError (400, 413)."""
+    batch = Batch(limits, received_ns, keep=keep)
+    try:
+        (read_json if content.is_json else read_wire)(tree, content.raw, batch)
+    except DecodeError:
+        raise undecodable(tree, content) from None
+    return batch
+
+
+def undecodable(tree: Tree, content: Content) -> PayloadError:
+    request = "ExportTraceServiceRequest" if tree == "traces" else "ExportLogsServiceRequest"
+    return PayloadError(
+        f"the body ({len(content.raw):,} bytes) is no valid OTLP protobuf: it was damaged or cut off, "
+        f"or is no {request}"
+    )
+
+
+class Decoded(NamedTuple):
+    spans: pa.Table
+    accepted: int
+    rejected: int
+    reasons: tuple[str, ...]
 
 
 def decode_otlp(
     body: bytes, content_type: str, content_encoding: str, limits: Limits, *, received_at: datetime
 ) -> Decoded:
-    """The spans of an ExportTraceServiceRequest, in the columns of `otel_traces`.
-
-    A span that can't be taken (no valid ids, an attribute over the limit) is rejected alone; a
-    span without a start time starts at `received_at` and says so in `assay.repaired`. Raises
-    PayloadError for the whole: 400 undecodable, 413 too large, 415 a type or encoding not known.
-    """
-    media_type = _media_type(content_type)
-    if media_type not in (PROTOBUF, JSON):
-        raise PayloadError(
-            f"content type {content_type[:100]!r} is not supported: send {PROTOBUF} or {JSON}",
-            http_status=415,
-        )
-    content = inflate(body, content_encoding, limits.max_request_bytes)
-    batch = Batch(limits=limits, received_ns=int(received_at.timestamp() * 1_000_000) * 1000)
-    if media_type == PROTOBUF:
-        try:
-            read_wire(content, batch)
-        except DecodeError:
-            raise PayloadError(
-                f"the body ({len(content):,} bytes) is no valid OTLP protobuf: it was damaged or cut off, "
-                "or is no ExportTraceServiceRequest"
-            ) from None
-    elif content.strip():
-        read_json(content, batch)
-    return batch.decoded()
+    batch = read(
+        "traces",
+        unpack(body, content_type, content_encoding, limits.max_request_bytes),
+        limits,
+        int(received_at.timestamp() * 1_000_000) * 1000,
+    )
+    found = batch.rejections.found()
+    return Decoded(
+        spans_table(batch.spans, batch.origins),
+        batch.items,
+        count_of(found),
+        (message_of(found),) if found else (),
+    )
 
 
 def success_body(decoded: Decoded, content_type: str) -> bytes:
-    """An ExportTraceServiceResponse; rejected spans and why are its `partial_success`."""
-    message = "; ".join(decoded.reasons)
-    if response_type(content_type) == JSON:
-        partial = {"rejectedSpans": str(decoded.rejected), "errorMessage": message}
-        return json.dumps({"partialSuccess": partial} if decoded.rejected else {}).encode()
-    response = ExportTraceServiceResponse()
-    if decoded.rejected:
-        response.partial_success.rejected_spans = decoded.rejected
-        response.partial_success.error_message = message
-    body: bytes = response.SerializeToString()
-    return body
-
-
-def error_body(message: str, content_type: str) -> bytes:
-    """A google.rpc.Status with the message, in the request's content type."""
-    if response_type(content_type) == JSON:
-        return json.dumps({"message": message}).encode()
-    text = message.encode("utf-8", "replace")
-    return b"\x12" + _varint(len(text)) + text  # Status.message is field 2; code may be left out
-
-
-def response_type(content_type: str) -> str:
-    """The content type of the answer: the request's; JSON where that is not known."""
-    return PROTOBUF if _media_type(content_type) == PROTOBUF else JSON
-
-
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
-def _varint(number: int) -> bytes:
-    low = bytearray()
-    while number > 0x7F:
-        low.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes((*low, number))
+    return _success_body("traces", content_type, decoded.rejected, "; ".join(decoded.reasons))
 
 
 __all__ = ["Decoded", "Limits", "decode_otlp", "error_body", "response_type", "success_body"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.ingest.otlp import EPOCH, decode_otlp
+from assay.ingest.inflate import unpack
+from assay.ingest.otlp import read
 from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import Rejection
+from assay.ingest.shapes import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,7 @@ def outline(payload: Payload, limits: Limits) -> Outline:
     Raises PayloadError for the whole: 400 undecodable, 413 too large after decompression or too
     many spans, 415 a content type or encoding not known.
     """
-    found = decode_otlp(
-        payload.body, payload.content_type, payload.content_encoding, limits, received_at=EPOCH
-    )
-    rejections = (Rejection(reason="; ".join(found.reasons), count=found.rejected),) if found.rejected else ()
-    return Outline(items=found.accepted, rejections=rejections)
+    tree: Tree = "logs" if payload.kind == "logs" else "traces"
+    content = unpack(payload.body, payload.content_type, payload.content_encoding, limits.max_request_bytes)
+    batch = read(tree, content, limits, payload.received_ns, keep=False)
+    return Outline(items=batch.items, rejections=batch.rejections.found())

@@ -31,3 +31,7 @@ class Limits:
     max_attribute_bytes: int = 4 * _MB
     max_attributes: int = 10_000
     max_spans: int = 100_000
+
+
+def megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / _MB:.1f} MB"

@@ -1,182 +1,71 @@
-"""OTLP in protobuf's wire format.
-
-The messages here are OTLP's own with three liberties that the wire format allows: text is read
-as bytes, so one invalid UTF-8 byte can't take a batch down; repeated messages are read as bytes,
-so a small body can't unfold into gigabytes of objects; and an attribute's value is read as bytes,
-because in most of them the text starts two or three bytes in.
-"""
+"""Protobuf, item by item: whatever can be read of a request is read, the rest turned away alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-# protobuf ships no type information of its own
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
-)
 from google.protobuf.message import DecodeError
 
-from assay.ingest.batch import LATEST_NS, Batch
+from assay.ingest.batch import Batch
 from assay.ingest.columns import EventRow, LinkRow, Origin, Text
+from assay.ingest.scan import ATTRIBUTE, VALUE, Shared, excess, unfold
+from assay.ingest.shapes import Tree, message
 from assay.ingest.values import Plain, plain_text
 
-_Field = descriptor_pb2.FieldDescriptorProto
-_BYTES, _FIXED64, _INT32 = _Field.TYPE_BYTES, _Field.TYPE_FIXED64, _Field.TYPE_INT32
-_PACKAGE = "assay.ingest.wire"
-
-# message -> (field, number, type or message name, repeated)
-_SHAPES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
-    "Export": (("resource_spans", 1, "ResourceSpans", True),),
-    "ResourceSpans": (("resource", 1, _BYTES, False), ("scope_spans", 2, "ScopeSpans", True)),
-    "Resource": (("attributes", 1, "Attribute", True),),
-    "ScopeSpans": (("scope", 1, "Scope", False), ("spans", 2, _BYTES, True)),
-    "Scope": (("name", 1, _BYTES, False), ("version", 2, _BYTES, False)),
-    "Attribute": (("key", 1, _BYTES, False), ("value", 2, _BYTES, False)),
-    "Span": (
-        ("trace_id", 1, _BYTES, False),
-        ("span_id", 2, _BYTES, False),
-        ("trace_state", 3, _BYTES, False),
-        ("parent_span_id", 4, _BYTES, False),
-        ("name", 5, _BYTES, False),
-        ("kind", 6, _INT32, False),
-        ("start_time_unix_nano", 7, _FIXED64, False),
-        ("end_time_unix_nano", 8, _FIXED64, False),
-        ("attributes", 9, "Attribute", True),
-        ("events", 11, "Event", True),
-        ("links", 13, "Link", True),
-        ("status", 15, "Status", False),
-    ),
-    "Event": (
-        ("time_unix_nano", 1, _FIXED64, False),
-        ("name", 2, _BYTES, False),
-        ("attributes", 3, "Attribute", True),
-    ),
-    "Link": (
-        ("trace_id", 1, _BYTES, False),
-        ("span_id", 2, _BYTES, False),
-        ("trace_state", 3, _BYTES, False),
-        ("attributes", 4, "Attribute", True),
-    ),
-    "Status": (("message", 2, _BYTES, False), ("code", 3, _INT32, False)),
-    # what a large request and a large span hold, before it is unfolded: its id, and all that can be many
-    "Groups": (("resource_spans", 1, _BYTES, True),),
-    "Scopes": (("scope_spans", 2, _BYTES, True),),
-    "Outline": (
-        ("span_id", 2, _BYTES, False),
-        ("attributes", 9, _BYTES, True),
-        ("events", 11, _BYTES, True),
-        ("links", 13, _BYTES, True),
-    ),
-    "Parts": (
-        ("of_resource", 1, _BYTES, True),
-        ("of_event", 3, _BYTES, True),
-        ("of_link", 4, _BYTES, True),
-    ),
-    "Value": (
-        ("string_value", 1, _BYTES, False),
-        ("bool_value", 2, _Field.TYPE_BOOL, False),
-        ("int_value", 3, _Field.TYPE_INT64, False),
-        ("double_value", 4, _Field.TYPE_DOUBLE, False),
-        ("array_value", 5, "Values", False),
-        ("kvlist_value", 6, "Pairs", False),
-        ("bytes_value", 7, _BYTES, False),
-    ),
-    "Values": (("values", 1, "Value", True),),
-    "Pairs": (("values", 1, "Pair", True),),
-    "Pair": (("key", 1, _BYTES, False), ("value", 2, "Value", False)),
+_LAYOUTS = {
+    "traces": {9: ATTRIBUTE, 11: 3, 13: 4},  # attributes, events and links
+    "logs": {5: VALUE, 6: ATTRIBUTE},  # body, attributes
 }
+_OF_RESOURCE, _OF_SCOPE = {1: ATTRIBUTE}, {3: ATTRIBUTE}
 
 
-class _Messages(NamedTuple):
-    export: Any
-    groups: Any
-    scopes: Any
-    resource: Any
-    span: Any
-    outline: Any
-    parts: Any
-    attribute: Any
-    value: Any
+def read_wire(tree: Tree, content: bytes, batch: Batch) -> None:
+    """Read an export request into the batch.
 
-
-@cache
-def _messages() -> _Messages:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="assay/ingest/wire.proto", package=_PACKAGE, syntax="proto3"
-    )
-    for name, shape in _SHAPES.items():
-        message = file.message_type.add(name=name)
-        if name == "Value":
-            message.oneof_decl.add(name="value")
-        for field, number, kind, repeated in shape:
-            label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
-            one = message.field.add(name=field, number=number, label=label)
-            if isinstance(kind, str):
-                one.type, one.type_name = _Field.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-            else:
-                one.type = _Field.Type.ValueType(kind)
-            if name == "Value":
-                one.oneof_index = 0
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    names = (
-        "Export",
-        "Groups",
-        "Scopes",
-        "Resource",
-        "Span",
-        "Outline",
-        "Parts",
-        "Attribute",
-        "Value",
-    )
-    return _Messages(
-        *(message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in names)
-    )
-
-
-def read_wire(body: bytes, batch: Batch) -> None:
-    """Read an ExportTraceServiceRequest into the batch. Raises DecodeError where it is none."""
-    message, texts = _messages(), _Texts()
-    if len(body) > _LARGE:
-        _expect_few(body, batch, message)
-    scopes = [
-        (group.resource, scope)
-        for group in message.export.FromString(body).resource_spans
-        for scope in group.scope_spans
-    ]
-    batch.expect(sum(len(scope.spans) for _, scope in scopes))
-    for raw_resource, some in scopes:
-        parts = message.parts.FromString(raw_resource).of_resource
-        if not _keeps_limits(parts, "resource", len(some.spans), batch, message):
+    Raises DecodeError where it is none, PayloadError (413) where it holds too much."""
+    values = Values(tree)
+    item, read = message(tree, "Lean.Item"), _READERS[tree]
+    for shared in unfold(tree, content, batch.limits):
+        if not _open(shared, batch, values):
             continue
-        resource = texts.of(message.resource.FromString(raw_resource).attributes)
-        service = resource.get(b"service.name", b"")
-        batch.open(Origin(service, resource, some.scope.name, some.scope.version), len(some.spans))
-        for raw in some.spans:
+        for raw in shared.items:
             try:
-                if len(raw) <= _SMALL or _is_takeable(raw, batch, message):
-                    _read_span(message.span.FromString(raw), batch, texts)
+                if reason := excess(raw, _LAYOUTS[tree], batch.limits):
+                    _turn_away(reason, raw, tree, batch)
+                else:
+                    read(item.FromString(raw), batch, values)
             except DecodeError:
-                batch.reject("a span is no valid protobuf")
+                batch.reject("no valid protobuf")
 
 
-def _expect_few(body: bytes, batch: Batch, message: _Messages) -> None:
-    """Refuse a large request of a great many empty resources and scopes before they are unfolded."""
-    groups = message.groups.FromString(body).resource_spans
-    batch.expect(len(groups))
-    for raw in groups:
-        batch.expect(len(message.scopes.FromString(raw).scope_spans))
+def _open(shared: Shared, batch: Batch, values: Values) -> bool:
+    """Whether what the items share can be kept; if not, all of them are rejected."""
+    try:
+        batch.open(Origin())
+        for owner, raw, layout in (
+            ("resource", shared.resource, _OF_RESOURCE),
+            ("scope", shared.scope, _OF_SCOPE),
+        ):
+            if reason := excess(raw, layout, batch.limits):
+                batch.reject(f"{owner}: {reason}", len(shared.items))
+                return False
+        batch.open(values.origin(shared))
+    except DecodeError:
+        batch.reject("the resource or scope is no valid protobuf", len(shared.items))
+        return False
+    return True
 
 
-def _read_span(span: Any, batch: Batch, texts: _Texts) -> None:
+def _turn_away(reason: str, raw: bytes, tree: Tree, batch: Batch) -> None:
+    found = message(tree, "Ids.Item").FromString(raw)
+    batch.reject(reason, trace=found.trace_id.hex(), span=found.span_id.hex())
+
+
+def _read_span(span: Any, batch: Batch, values: Values) -> None:
     # An absent list or message costs as much to look at as a present one: look once.
     events, links, status = span.events, span.links, span.status
-    batch.add(
+    batch.add_span(
         span.trace_id.hex(),
         span.span_id.hex(),
         span.parent_span_id.hex(),
@@ -187,89 +76,86 @@ def _read_span(span: Any, batch: Batch, texts: _Texts) -> None:
         span.end_time_unix_nano,
         status.code,
         status.message,
-        texts.of(span.attributes),
-        [EventRow(min(e.time_unix_nano, LATEST_NS), e.name, texts.of(e.attributes)) for e in events]
-        if events
-        else (),
-        [LinkRow(k.trace_id.hex(), k.span_id.hex(), k.trace_state, texts.of(k.attributes)) for k in links]
+        values.texts(span.attributes),
+        [EventRow(e.time_unix_nano, e.name, values.texts(e.attributes)) for e in events] if events else (),
+        [LinkRow(k.trace_id.hex(), k.span_id.hex(), k.trace_state, values.texts(k.attributes)) for k in links]
         if links
         else (),
     )
 
 
-_SMALL, _LARGE = 65_536, 4 * 2**20
+def _read_record(record: Any, batch: Batch, values: Values) -> None:
+    batch.add_record(
+        record.trace_id.hex(),
+        record.span_id.hex(),
+        record.flags,
+        record.time_unix_nano or record.observed_time_unix_nano,
+        record.severity_number,
+        record.severity_text,
+        values.text(record.body),
+        values.texts(record.attributes),
+        record.event_name,
+    )
 
 
-def _is_takeable(raw: bytes, batch: Batch, message: _Messages) -> bool:
-    """Whether a large span keeps the limits; if not, it is rejected without unfolding it."""
-    outline = message.outline.FromString(raw)
-    span = f"span {outline.span_id.hex()[:16]}"
-    most = batch.limits.max_attributes
-    parts = list(outline.attributes)
-    if max(len(outline.events), len(outline.links)) > most:
-        batch.reject(f"{span} has more than {most:,} events or links")
-        return False
-    for event in outline.events:
-        parts += message.parts.FromString(event).of_event
-    for link in outline.links:
-        parts += message.parts.FromString(link).of_link
-    return _keeps_limits(parts, span, 1, batch, message)
+_READERS: dict[Tree, Callable[[Any, Batch, Values], None]] = {"traces": _read_span, "logs": _read_record}
 
 
-def _keeps_limits(parts: Sequence[bytes], owner: str, spans: int, batch: Batch, message: _Messages) -> bool:
-    if len(parts) > batch.limits.max_attributes:
-        batch.reject(f"{owner} has more than {batch.limits.max_attributes:,} attributes", spans)
-        return False
-    for part in parts:
-        if len(part) > batch.limits.max_attribute_bytes:
-            one = message.attribute.FromString(part)
-            size_bytes = len(_text_of(one.value) if one.value[:1] == _TEXT_TAG else one.value)
-            if size_bytes > batch.limits.max_attribute_bytes:
-                batch.too_large(owner, one.key.decode("utf-8", "replace"), size_bytes, spans)
-                return False
-    return True
+class Values(dict[bytes, bytes]):
+    """Values as text. Short ones repeat (models, numbers, roles) and are read once."""
 
+    def __init__(self, tree: Tree) -> None:
+        self._value = message(tree, "Strict.Value")
+        self._resource = message(tree, "Lean.Resource")
+        self._scope = message(tree, "Lean.Scope")
 
-_TEXT_TAG = b"\x0a"
+    def origin(self, shared: Shared) -> Origin:
+        """What items share, read. Raises DecodeError."""
+        resource = self.texts(self._resource.FromString(shared.resource).attributes)
+        scope = self._scope.FromString(shared.scope)
+        return Origin(
+            resource.get(b"service.name", b""),
+            resource,
+            scope.name,
+            scope.version,
+            self.texts(scope.attributes),
+            shared.resource_schema,
+            shared.scope_schema,
+        )
 
-
-class _Texts(dict[bytes, bytes]):
-    """Values as text. Short ones repeat (models, numbers, roles) and are decoded once a request."""
-
-    def of(self, attributes: Any) -> dict[Text, Text]:
+    def texts(self, attributes: Any) -> dict[Text, Text]:
         """Keys and texts; of a key that comes twice, the last."""
         found: dict[Text, Text] = {}
         for one in attributes:
             raw = one.value
-            found[one.key] = self[raw] if len(raw) < 40 else _text_of(raw)
+            found[one.key] = self[raw] if len(raw) < 40 else self.text(raw)
         return found
 
     def __missing__(self, raw: bytes) -> bytes:
-        text = self[raw] = _text_of(raw)
+        text = self[raw] = self.text(raw)
         return text
 
-
-def _text_of(raw: bytes) -> bytes:
-    """The text of an AnyValue. Plain text follows its tag (0x0a) and its length, 7 bits a byte."""
-    size = len(raw)
-    if size > 1 and raw[0] == 0x0A:
-        if size < 130:
-            if raw[1] == size - 2:
-                return raw[2:]
-        elif size < 16_387:
-            if raw[1] == (size - 3) & 0x7F | 0x80 and raw[2] == (size - 3) >> 7:
-                return raw[3:]
-        elif size < 2_097_156 and (
-            raw[1] == (size - 4) & 0x7F | 0x80
-            and raw[2] == (size - 4) >> 7 & 0x7F | 0x80
-            and raw[3] == (size - 4) >> 14
-        ):
-            return raw[4:]
-    value = _messages().value.FromString(raw)
-    if value.WhichOneof("value") == "string_value":
-        text: bytes = value.string_value
-        return text
-    return plain_text(_plain(value)).encode()
+    def text(self, raw: bytes) -> bytes:
+        """The text of an AnyValue. Plain text follows its tag (0x0a) and its length, 7 bits a byte."""
+        size = len(raw)
+        if size > 1 and raw[0] == 0x0A:
+            if size < 130:
+                if raw[1] == size - 2:
+                    return raw[2:]
+            elif size < 16_387:
+                if raw[1] == (size - 3) & 0x7F | 0x80 and raw[2] == (size - 3) >> 7:
+                    return raw[3:]
+            elif size < 2_097_156 and (
+                raw[1] == (size - 4) & 0x7F | 0x80
+                and raw[2] == (size - 4) >> 7 & 0x7F | 0x80
+                and raw[3] == (size - 4) >> 14
+            ):
+                return raw[4:]
+        value = self._value.FromString(raw)
+        if value.WhichOneof("value") == "string_value":
+            text: bytes = value.string_value
+            return text
+        return plain_text(_plain(value)).encode()
 
 
 def _plain(value: Any) -> Plain:
@@ -286,4 +172,4 @@ def _plain(value: Any) -> Plain:
     return scalar
 
 
-__all__ = ["DecodeError", "read_wire"]
+__all__ = ["DecodeError", "Values", "read_wire"]
