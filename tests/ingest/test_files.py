@@ -44,6 +44,10 @@ def read(folder: Path, rows: Rows, **options: Any) -> ImportPlan:
     return read_file(write_jsonl(folder, rows), ImportOptions(**options))
 
 
+def marks_of(plan: ImportPlan, kind: str = "human") -> list[dict[str, Any]]:
+    return [row for told, table in plan.marks() if told == kind for row in table.to_pylist()]
+
+
 def roots(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [span for span in spans if not span["ParentSpanId"]]
 
@@ -200,10 +204,9 @@ def test_rows_of_one_turn(tmp_path: Path) -> None:
     ]
     assert documents == [[{"content": "one"}], [{"content": "a"}, {"content": "b"}]]
     assert first["Timestamp"] < second["Timestamp"] < third["Timestamp"]
-    [label] = plan.labels.to_pylist()
-    assert (label["metric"], label["unit"], label["log_id"], label["value"]) == (
+    [label] = marks_of(plan)
+    assert (label["metric"], label["log_id"], label["value"]) == (
         "resolved",
-        "interaction",
         first["TraceId"],
         1.0,
     )
@@ -301,11 +304,10 @@ def test_labels_and_scores_become_rows(tmp_path: Path) -> None:
         {"id": f"{i}", "input": "x", "ts": 1777888800, "bad": value} for i, value in enumerate(values)
     ]
     plan = read(tmp_path, rows, labels=[Mark.parse("bad")], scores=[Mark.parse("bad=judge")])
-    assert plan.labels["value"].to_pylist() == [1, 0, 1, 0, 0.25, 1, 0]
-    assert plan.labels["log_id"].to_pylist() == ["0", "1", "2", "3", "4", "5", "6"]
-    assert set(plan.labels["unit"].to_pylist()) == {"conversation"}
-    assert set(plan.labels["started"].to_pylist()) == {START}
-    assert plan.scores["metric"].to_pylist() == ["judge"] * 7
+    assert [mark["value"] for mark in marks_of(plan)] == [1, 0, 1, 0, 0.25, 1, 0]
+    assert [mark["log_id"] for mark in marks_of(plan)] == ["0", "1", "2", "3", "4", "5", "6"]
+    assert plan.unit == "conversation"
+    assert [mark["metric"] for mark in marks_of(plan, "judge")] == ["judge"] * 7
 
 
 def test_notes_say_what_was_left_out_and_made_up(tmp_path: Path) -> None:
@@ -314,7 +316,7 @@ def test_notes_say_what_was_left_out_and_made_up(tmp_path: Path) -> None:
         {"id": "2", "output": "", "votes": [1]},
     ]
     plan = read(tmp_path, rows)
-    notes = "\n".join(plan.notes)
+    notes = "\n".join(plan.notes())
     assert "columns left out: `intent`, `votes`" in notes
     assert "1 of 2 rows have no text" in notes
     assert "2 of 2 rows have no time" in notes
@@ -414,8 +416,9 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     [
         ("a.jsonl", b'{"id": 1, "input": "x"}\n{"id": 2,\n', 2, "line 2 is no JSON.*one whole JSON object"),
         ("a.jsonl", b"[1]\n", 1, "line 1 is list"),
-        ("a.json", b"[]", None, "jq"),
-        ("a.txt", b"", None, r"\.jsonl, \.csv or \.parquet"),
+        ("a.json", b"[]", None, "has no rows"),
+        ("a.json", b'[{"id": 1}, {"id": 2', 2, "no JSON after 1 values"),
+        ("a.txt", b"", None, r"ends in \.jsonl, \.json, \.csv"),
         ("a.csv", b"", None, "no header"),
         ("a.csv", b"id,input,input\n1,x,y\n", None, "two columns named `input`"),
         ("a.csv", b"id,input\n1,x\n2,y,z\n", 2, "row 2 has 3 cells and the header 2: quote"),
@@ -462,7 +465,7 @@ def test_rows_without_a_time_are_of_the_day_before_the_file(tmp_path: Path) -> N
     times = spans["Timestamp"].cast(pa.timestamp("us", "UTC")).to_pylist()
     days = {str(time)[:10] for time in times}
     assert days == {"2023-11-13"}
-    assert any("no time" in note for note in plan.notes)
+    assert any("no time" in note for note in plan.notes())
 
 
 def test_parse_columns_refuses_what_names_nothing() -> None:
@@ -489,7 +492,7 @@ def test_every_real_set_imports(shared: Path, name: str) -> None:
     plan = read_file(path, SETS.get(name, ImportOptions(labels=[Mark.parse("label")])))
     table = parquet.read_table(path, columns=["id", "label"])
     assert (plan.rows, plan.conversations, plan.unit) == (table.num_rows, table.num_rows, "conversation")
-    assert plan.labels.num_rows == table.num_rows - table["label"].null_count
+    assert len(marks_of(plan)) == table.num_rows - table["label"].null_count
     ids: set[str] = set()
     traces: set[str] = set()
     spans = 0

@@ -34,7 +34,7 @@ def test_examples_import(
     path.write_text(example, encoding="utf-8")
     plan = read_file(path, options)
     assert (plan.conversations, plan.interactions) == (conversations, interactions)
-    assert plan.labels["value"].to_pylist() == labels
+    assert [value for _, table in plan.marks() for value in table["value"].to_pylist()] == labels
 
 
 def test_the_reference_names_every_column() -> None:

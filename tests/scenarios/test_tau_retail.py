@@ -91,8 +91,8 @@ def import_file(app: Application, file: Path) -> None:
     for table in plan.span_tables():
         app.spans(SpansRequest(arrow=stream(table)))
     app.settle(SettleRequest(even_active=True))
-    record(app, plan, plan.scores, "judge")
-    record(app, plan, plan.labels, "human")
+    for kind, table in plan.marks():
+        record(app, plan, table, kind)
 
 
 def record(app: Application, plan: ImportPlan, table: pa.Table, kind: Any) -> None:

@@ -18,6 +18,7 @@ from assay.store.state import register_metric
 from assay.store.telemetry import logs, scores, selections
 
 BATCH: Final = 1_000
+_TOLD: Final = ["metric", "metric_version", "kind", "fate", "log_id", "rater", "value", "explanation"]
 VERSIONS: Final = {"human": "human", "judge": "import", "code": "import"}
 
 
@@ -35,7 +36,9 @@ def record(parts: Parts, request: RecordRequest) -> Written:
     known = _known(parts, info.unit, request.marks)
     rows = [mark for mark in request.marks if mark.log_id in known]
     register_metric(parts.state, parts.project, info, {"source": request.source}, now=parts.clock())
-    scores.insert_scores(parts.telemetry, _table(parts, info, request, rows, known))
+    new = _changed(parts, info, rows)
+    if new:
+        scores.insert_scores(parts.telemetry, _table(parts, info, request, new, known))
     return Written(
         rows=len(rows),
         unknown=len(request.marks) - len(rows),
@@ -87,23 +90,50 @@ def _info(parts: Parts, request: RecordRequest) -> MetricInfo:
     )
 
 
-def _outside(parts: Parts, info: MetricInfo, log_ids: Sequence[str]) -> int:
+def _outside(parts: Parts, info: MetricInfo, begun: Mapping[str, datetime]) -> int:
     """How many of these labelled logs the metric's policy did not draw for people."""
     if info.kind != "human":
         return 0
     if not parts.is_drawn(info):
-        return len(log_ids)
+        return len(begun)
     policy, drawn = parts.policy_of(info).name, set()
-    for start in range(0, len(log_ids), BATCH):
-        for one in selections.selections_of(parts.telemetry, info.unit, log_ids[start : start + BATCH]):
+    for some in _batches(begun):
+        for one in selections.selections_of(parts.telemetry, info.unit, some):
             if one.policy == policy and one.stage == "label" and one.selected:
                 drawn.add(one.log_id)
-    return len(set(log_ids) - drawn)
+    return len(set(begun) - drawn)
 
 
 def _known(parts: Parts, unit: Unit, marks: tuple[Mark, ...]) -> Mapping[str, datetime]:
     """When each of the marked logs started, of those that have their facts."""
     return logs.started_of(parts.telemetry, unit, [mark.log_id for mark in marks])
+
+
+def _batches(begun: Mapping[str, datetime]) -> Iterator[dict[str, datetime]]:
+    """The logs in time order, some at a time."""
+    entries = sorted(begun.items(), key=lambda entry: entry[1])
+    for start in range(0, len(entries), BATCH):
+        yield dict(entries[start : start + BATCH])
+
+
+def _changed(
+    parts: Parts, info: MetricInfo, marks: Sequence[Mark], begun: Mapping[str, datetime]
+) -> list[Mark]:
+    """The marks that say something else than what is written down: the others keep their time."""
+    said: set[tuple[str, str, float, str]] = set()
+    for some in _batches({mark.log_id: begun[mark.log_id] for mark in marks}):
+        found = scores.scores_of(parts.telemetry, info.unit, some)
+        said.update(
+            (row["log_id"], row["rater"], row["value"], row["explanation"])
+            for row in found.select(_TOLD).to_pylist()
+            if (row["metric"], row["metric_version"], row["kind"], row["fate"])
+            == (info.name, info.version, info.kind, "scored")
+        )
+    return [mark for mark in marks if (mark.log_id, _rater(info, mark), mark.value, mark.comment) not in said]
+
+
+def _rater(info: MetricInfo, mark: Mark) -> str:
+    return (mark.rater or "unnamed") if info.kind == "human" else ""
 
 
 def _table(
@@ -130,7 +160,7 @@ def _table(
                 "reason": "",
                 "cost_usd": 0.0,
                 "latency_ms": 0.0,
-                "rater": (mark.rater or "unnamed") if info.kind == "human" else "",
+                "rater": _rater(info, mark),
                 "model": request.source if info.kind != "human" else "",
                 "simulated": int(request.simulated),
                 "run_id": "",

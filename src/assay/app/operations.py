@@ -11,6 +11,8 @@ import msgspec
 from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
+    Located,
+    LocateRequest,
     LogsRequest,
     RecordRequest,
     ReportRequest,
@@ -39,6 +41,8 @@ class Operations(Protocol):
 
     def spans(self, request: SpansRequest, progress: Progress = no_progress) -> Written: ...
 
+    def locate(self, request: LocateRequest, progress: Progress = no_progress) -> Located: ...
+
     def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport: ...
 
     def sample(
@@ -64,6 +68,7 @@ class Operations(Protocol):
 
 REQUESTS: Mapping[str, type[Any]] = {
     "spans": SpansRequest,
+    "locate": LocateRequest,
     "settle": SettleRequest,
     "sample": SampleRequest,
     "evaluate": EvaluateRequest,

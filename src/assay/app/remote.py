@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from assay.app.operations import to_json
 from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
+    Located,
+    LocateRequest,
     LogsRequest,
     RecordRequest,
     ReportRequest,
@@ -39,12 +42,24 @@ from assay.records import (
 
 Answer = TypeVar("Answer")
 
+WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
+MOST_WAIT_S = 60.0
+RETRIED = (429, 502, 503, 504)
+
 
 class RemoteApplication:
     """Talks to the server that `holder` names. Raises what the application itself would raise."""
 
-    def __init__(self, holder: Holder, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        holder: Holder,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.address = holder.address
+        self._sleep = sleep
+        self._asked_s = 0.0
         self._http = httpx.Client(
             base_url=holder.address,
             headers={"X-Assay-Token": holder.token},
@@ -54,7 +69,10 @@ class RemoteApplication:
         )
 
     def spans(self, request: SpansRequest, progress: Progress = no_progress) -> Written:
-        return self._call("spans", request, progress, Written)
+        return self._insist("spans", request, progress, Written)
+
+    def locate(self, request: LocateRequest, progress: Progress = no_progress) -> Located:
+        return self._insist("locate", request, progress, Located)
 
     def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport:
         return self._call("settle", request, progress, SettleReport)
@@ -83,11 +101,25 @@ class RemoteApplication:
     def close(self) -> None:
         self._http.close()
 
+    def _insist(self, name: str, request: object, progress: Progress, answer: type[Answer]) -> Answer:
+        """Call it again for a while where the server is full, busy or away: it may be repeated."""
+        for wait_s in WAITS_S:
+            try:
+                return self._call(name, request, progress, answer)
+            except errors.AssayError as error:
+                if error.http_status not in RETRIED:
+                    raise
+                progress("waiting for the server", 0, None)
+                self._sleep(max(wait_s, self._asked_s))
+        return self._call(name, request, progress, answer)
+
     def _call(self, name: str, request: object, progress: Progress, answer: type[Answer]) -> Answer:
+        self._asked_s = 0.0
         try:
             with self._http.stream("POST", f"/api/run/{name}", json=to_json(request)) as response:
                 if response.status_code != 200:
                     response.read()
+                    self._asked_s = _seconds(response.headers.get("retry-after", ""))
                     raise _refusal(self.address, response)
                 for message in _messages(response):
                     if "progress" in message:
@@ -119,8 +151,15 @@ def _messages(response: httpx.Response) -> Iterator[dict[str, Any]]:
 def _refusal(address: str, response: httpx.Response) -> errors.AssayError:
     """Why nothing was run: the server's own error where it sent one."""
     with suppress(ValueError, KeyError, TypeError, AttributeError):
-        return _rebuilt(response.json()["error"])
+        error = _rebuilt(response.json()["error"])
+        error.http_status = response.status_code
+        return error
     return errors.StoreError(f"{address} answered {response.status_code}: {response.text[:300]}")
+
+
+def _seconds(text: str) -> float:
+    """What `Retry-After` asks for, as far as anybody would wait."""
+    return min(float(text), MOST_WAIT_S) if text.strip().isdigit() else 0.0
 
 
 def _rebuilt(error: dict[str, str]) -> errors.AssayError:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from assay.records import Goal, MetricKind, Unit
+
+Telling = Literal["spans", "records"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,17 +21,33 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpansRequest:
-    """Spans in the store's own columns, as an Arrow stream (an import through a server)."""
+    """Spans, or log records, in the store's own columns, as an Arrow stream (an import)."""
 
     arrow: bytes
+    kind: Telling = "spans"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocateRequest:
+    """Which traces these spans are of."""
+
+    span_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The trace of each span that is known."""
+
+    traces: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleRequest:
     """Compute the facts and signals of every settled conversation; with `even_active` also of those that
-    may still go on (an import: they are computed again when they do)."""
+    may still go on; those of the traces in `ended` are taken to be over (an import brought them)."""
 
     even_active: bool = False
+    ended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

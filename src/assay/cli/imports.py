@@ -1,82 +1,201 @@
-"""`assay import FILE...`: conversations that are in files."""
+"""`assay import PLACE...`: conversations and traces that are in files, here or in a bucket."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import json as jsonlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from assay.app.connect import connect
-from assay.app.operations import Operations
-from assay.app.requests import Mark, RecordRequest, SettleRequest, SpansRequest
 from assay.cli.options import Columns, Config, Json
-from assay.cli.terminal import count_text, out, print_json, printable, progress_bars
+from assay.cli.terminal import count_text, err, out, print_json, printable, progress_bars
+from assay.config import find_config, load_settings
 from assay.errors import CallerError, FileError
-from assay.records import Goal, ImportReport, MetricKind, Progress, Unit
+from assay.records import Goal, ImportReport, Progress
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from assay.ingest.files import ImportPlan
+    from assay.app.imports import Importer
     from assay.ingest.options import ImportOptions
-
-MARKS = 5_000
+    from assay.ingest.plan import Plan
+    from assay.ingest.sources import Source
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="JSONL, CSV or Parquet.")],
+    places: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, patterns, or addresses: s3://, gs://, abfs://."),
+    ],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="rows, otlp, phoenix, langfuse, langsmith or mlflow.",
+            show_default="told by shape",
+        ),
+    ] = "",
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", help="COLUMN[=METRIC] with human labels.", show_default=False),
+        typer.Option("--label", help="COLUMN or evaluation [=METRIC] with human labels.", show_default=False),
     ] = None,
     score: Annotated[
         list[str] | None,
         typer.Option("--score", help="COLUMN[=METRIC] with scores of a judge or check.", show_default=False),
     ] = None,
     column: Columns = None,
+    service: Annotated[
+        str, typer.Option(help="The application's name, where the file has none.", show_default=False)
+    ] = "",
     meta: Annotated[bool, typer.Option(help="Keep the column `meta` as attributes to slice by.")] = True,
     lower_is_better: Annotated[
         bool, typer.Option("--lower-is-better", help="In the labels and scores, 1 is the bad end.")
     ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave wrong rows out, rather than refuse the file.")
+    ] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write what was left out to this JSONL file.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come in; write nothing.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin at the start, whatever was imported before.")
+    ] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Import conversations. Each file is checked whole before anything of it is written, and
-    importing it again changes nothing."""
+    """Import conversations and traces, from files of your own or exports of other products.
+    An import that was broken off goes on where it was; importing again changes nothing."""
     from assay.ingest.options import ImportOptions, parse_columns
     from assay.ingest.options import Mark as MarkColumn
+    from assay.ingest.sources import find_sources
 
     options = ImportOptions(
+        format=format or None,
         columns=parse_columns(column or ()),
         labels=[MarkColumn.parse(text) for text in label or ()],
         scores=[MarkColumn.parse(text) for text in score or ()],
         keep_meta=meta,
+        service=service,
+        skip_bad=skip_bad,
     )
     _refuse_idle_goal(options, lower_is_better)
+    sources = find_sources(places)
     goal: Goal | None = "low" if lower_is_better else None
-    with progress_bars() as progress:
-        plans = [_read(path, options, progress) for path in files]
-        with connect(config, "import") as project:
-            reports = [_write(project, plan, goal, progress) for plan in plans]
-    if json:
+    with TemporaryDirectory(prefix="assay-import-") as scratch, progress_bars() as progress:
+        desk = _Desk(options, Path(scratch), progress)
+        if dry_run:
+            shown = [desk.preview(source) for source in sources]
+        else:
+            reports = _import(desk, sources, goal, config, restart=restart, rejects=rejects)
+    if dry_run:
+        print_json(shown) if json else _show_previews(shown)
+    elif json:
         print_json(reports)
-        return
-    for report in reports:
-        _show(report)
+    else:
+        for report in reports:
+            _show(report)
 
 
-def _read(path: Path, options: ImportOptions, progress: Progress) -> ImportPlan:
-    """The file, checked whole. Of several, the one that is wrong is named."""
-    from assay.ingest.files import read_file
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Opens files, one at a time."""
 
-    try:
-        return read_file(path, options, progress)
-    except FileError as error:
-        if str(path) in str(error):
-            raise
-        raise FileError(f"{path}: {error}", row=error.row, column=error.column) from error
+    options: ImportOptions
+    scratch: Path
+    progress: Progress
+
+    def open(self, source: Source) -> Plan | ImportReport:
+        """The file's plan. Of several files, the one that is wrong is named; one that was found in a
+        folder and is of no known kind is left out."""
+        from assay.ingest.imports import open_plan
+
+        try:
+            return open_plan(source, self.options, self.scratch, self.progress)
+        except FileError as error:
+            if not source.is_named:
+                return _skipped(source.name, str(error))
+            if source.name in str(error):
+                raise
+            raise FileError(f"{source.name}: {error}", row=error.row, column=error.column) from error
+
+    def preview(self, source: Source) -> dict[str, Any]:
+        from assay.ingest.preview import preview
+
+        plan = self.open(source)
+        if isinstance(plan, ImportReport):
+            return {"file": plan.file, "skipped": plan.skipped}
+        return preview(plan, self.progress)
+
+
+def _import(
+    desk: _Desk,
+    sources: Sequence[Source],
+    goal: Goal | None,
+    config: Path | None,
+    *,
+    restart: bool,
+    rejects: Path | None,
+) -> list[ImportReport]:
+    """Files on this machine are all checked before anything is written; others one at a time."""
+    from assay.app.hold import hold_folder
+    from assay.app.imports import Importer
+    from assay.app.notes import Notes
+
+    opened = {source.name: desk.open(source) for source in sources if source.is_local and source.is_named}
+    folder = hold_folder(load_settings(find_config(config, Path.cwd())).folder)
+    with _rejects(rejects) as reject, connect(config, "import") as project:
+        importer = Importer(
+            project=project,
+            notes=Notes(folder),
+            options_key=_key(desk.options),
+            goal=goal,
+            now=datetime.now(UTC),
+            reject=reject,
+            progress=desk.progress,
+            restart=restart,
+        )
+        return list(_run(desk, sources, opened, importer))
+
+
+def _run(
+    desk: _Desk,
+    sources: Sequence[Source],
+    opened: dict[str, Plan | ImportReport],
+    importer: Importer,
+) -> Iterator[ImportReport]:
+    plans: list[Plan] = []
+    for source in sources:
+        done = None if source.is_named else importer.finished(source.identity)
+        if done is not None:
+            yield _skipped(
+                source.name, f"imported on {done.done[:16].replace('T', ' ')}, unchanged (--restart: again)"
+            )
+            continue
+        plan = opened.get(source.name) or desk.open(source)
+        if isinstance(plan, ImportReport):
+            yield plan
+        else:
+            importer.write(plan)
+            plans.append(plan)
+    yield from importer.finish(plans)
+
+
+def _key(options: ImportOptions) -> str:
+    """The same for imports that make the same of a file."""
+    return sha256(jsonlib.dumps(asdict(options), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _skipped(name: str, reason: str) -> ImportReport:
+    return ImportReport(file=name, rows=0, conversations=None, interactions=0, spans=0, skipped=reason)
 
 
 def _refuse_idle_goal(options: ImportOptions, lower_is_better: bool) -> None:
@@ -86,82 +205,84 @@ def _refuse_idle_goal(options: ImportOptions, lower_is_better: bool) -> None:
         )
 
 
-def _write(project: Operations, plan: ImportPlan, goal: Goal | None, progress: Progress) -> ImportReport:
-    """The plan's spans, then the signals of its logs, then its labels and scores."""
-    written = 0
-    for table in plan.span_tables():
-        project.spans(SpansRequest(arrow=_stream(table)))
-        written += table.num_rows
-        progress(f"import {plan.file}", written, plan.spans)
-    project.settle(SettleRequest(even_active=True), progress)
-    labels, unsettled_labels = _record(project, plan, "human", plan.labels, goal)
-    scores, unsettled_scores = _record(project, plan, "judge", plan.scores, goal)
-    return ImportReport(
-        file=plan.file,
-        rows=plan.rows,
-        conversations=plan.conversations,
-        interactions=plan.interactions,
-        spans=plan.spans,
-        labels=labels,
-        scores=scores,
-        notes=(*plan.notes, *_left_out("labels", unsettled_labels), *_left_out("scores", unsettled_scores)),
-    )
+@contextmanager
+def _rejects(path: Path | None) -> Iterator[Any]:
+    """Writes what is left out, a JSON line each; the file is made with the first."""
+    opened: list[TextIO] = []
 
+    def reject(file: str, row: int, reason: str, held: Any) -> None:
+        if path is None:
+            return
+        if not opened:
+            try:
+                opened.append(path.open("w", encoding="utf-8"))
+            except OSError as error:
+                raise CallerError(f"--rejects {path} can't be written: {error.strerror or error}") from None
+        line = {"file": file, "row": row, "reason": reason, "held": held}
+        opened[0].write(jsonlib.dumps(line, ensure_ascii=False, default=str) + "\n")
 
-def _record(
-    project: Operations, plan: ImportPlan, kind: MetricKind, table: pa.Table, goal: Goal | None
-) -> tuple[dict[str, int], dict[str, int]]:
-    """How many marks of each metric were written, and how many left out."""
-    groups: dict[tuple[str, Unit], list[Mark]] = defaultdict(list)
-    for row in table.to_pylist():
-        unit = cast("Unit", row["unit"])
-        groups[row["metric"], unit].append(Mark(log_id=row["log_id"], value=row["value"]))
-    kept: Counter[str] = Counter()
-    left_out: Counter[str] = Counter()
-    for (metric, unit), marks in groups.items():
-        for start in range(0, len(marks), MARKS):
-            request = RecordRequest(
-                metric=metric,
-                kind=kind,
-                marks=tuple(marks[start : start + MARKS]),
-                unit=unit,
-                goal=goal,
-                source=plan.file,
-            )
-            written = project.record(request)
-            kept[metric] += written.rows
-            left_out[metric] += written.unknown
-    return dict(kept), dict(left_out)
-
-
-def _left_out(what: str, counts: dict[str, int]) -> list[str]:
-    return [
-        f"{count:,} {what} of {metric} left out: their logs have not settled yet; import the file again "
-        "in a while"
-        for metric, count in counts.items()
-        if count
-    ]
-
-
-def _stream(table: pa.Table) -> bytes:
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    try:
+        yield reject
+    finally:
+        for file in opened:
+            file.close()
 
 
 def _show(report: ImportReport) -> None:
-    out.print(
-        f"{printable(report.file)}: {count_text(report.rows, 'row')}, "
-        f"{count_text(report.conversations, 'conversation')}, "
-        f"{count_text(report.interactions, 'interaction')}",
-        soft_wrap=True,
-        markup=False,
-    )
-    for what, counts in (("label", report.labels), ("score", report.scores)):
-        for metric, count in counts.items():
+    if report.skipped:
+        out.print(
+            f"{printable(report.file)}: left out: {printable(report.skipped)}", soft_wrap=True, markup=False
+        )
+        return
+    if report.format == "rows":
+        counts = [count_text(report.rows, "row"), count_text(report.conversations or 0, "conversation")]
+        counts.append(count_text(report.interactions, "interaction"))
+    else:
+        noun = "request" if report.format == "otlp" else "row"
+        counts = [report.format, count_text(report.rows, noun), count_text(report.interactions, "trace")]
+        counts.append(count_text(report.spans, "span"))
+    out.print(f"{printable(report.file)}: {', '.join(counts)}", soft_wrap=True, markup=False)
+    if report.evaluations:
+        out.print(f"  {count_text(report.evaluations, 'evaluation')}", markup=False)
+    for what, marks in (("label", report.labels), ("score", report.scores)):
+        for metric, count in marks.items():
             out.print(f"  {count_text(count, what)} of {printable(metric)}", markup=False)
+    if report.resumed:
+        out.print(f"  went on after {count_text(report.resumed, 'row')} of an import before", markup=False)
+    if report.rejected:
+        out.print(f"  left out: {count_text(report.rejected, 'row')}, such as", markup=False)
+        for example in report.examples:
+            out.print(f"    {printable(example)}", soft_wrap=True, markup=False)
     for note in report.notes:
         out.print(f"  note: {printable(note)}", soft_wrap=True, markup=False)
+
+
+def _show_previews(previews: Sequence[dict[str, Any]]) -> None:
+    for one in previews:
+        if "skipped" in one:
+            out.print(
+                f"{printable(one['file'])}: left out: {printable(one['skipped'])}",
+                soft_wrap=True,
+                markup=False,
+            )
+            continue
+        counts = ", ".join(
+            count_text(one[noun], noun.removesuffix("s"))
+            for noun in ("rows", "traces", "spans", "evaluations", "rejected")
+            if one[noun] or noun in ("rows", "traces", "spans")
+        )
+        out.print(f"{printable(one['file'])}: {one['format']}; {counts}", soft_wrap=True, markup=False)
+        for example in one["examples"]:
+            out.print(f"  left out: {printable(example)}", soft_wrap=True, markup=False)
+        for span in one["first_trace"]:
+            line = f"{'  ' * span['depth']}{span['name']}  {span['start']}  {span['status']}"
+            out.print(f"  | {printable(line)}", soft_wrap=True, markup=False)
+            for key, text in span["attributes"].items():
+                out.print(
+                    f"  | {'  ' * span['depth']}  {printable(key)} = {printable(text)}",
+                    soft_wrap=True,
+                    markup=False,
+                )
+        for note in one["notes"]:
+            out.print(f"  note: {printable(note)}", soft_wrap=True, markup=False)
+    err.print("nothing was written: --dry-run")

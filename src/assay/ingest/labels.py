@@ -54,6 +54,8 @@ def read_labels(path: Path, columns: Mapping[str, str] = MappingProxyType({})) -
     rows = 0
     for row in file.read(found.values()):
         rows += 1
+        if row.problem is not None:
+            raise row.problem
         value = mark_of(row.cells.get(found["value"]), row.number, found["value"])
         if value is None:
             continue

@@ -48,8 +48,13 @@ class Mark(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
     """`columns` maps assay's names to the file's. `source` sets rows apart that share an id with
-    those of another file but are others; without one, an id is a log's for ever."""
+    those of another file but are others; without one, an id is a log's for ever. `format` None: told
+    by the file's shape. `service` is the application's name, where the file has none. `skip_bad`
+    leaves rows out that are wrong."""
 
+    format: str | None = None
+    service: str = ""
+    skip_bad: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: Sequence[Mark] = ()
     scores: Sequence[Mark] = ()
@@ -90,14 +95,14 @@ def require_column(file: RowFile, column: str, option: str) -> None:
     """Raises FileError with the nearest names where the file has no such column."""
     if column not in file.columns:
         raise FileError(
-            f"{option}: {file.path} has no column `{column}`; {nearest(column, file.columns)}", column=column
+            f"{option}: {file.name} has no column `{column}`; {nearest(column, file.columns)}", column=column
         )
 
 
 def check_options(file: RowFile, options: ImportOptions) -> dict[str, str]:
     """The columns to read by assay's names. Raises FileError where options and file don't agree."""
     if not file.columns:
-        raise FileError(f"{file.path} has no rows")
+        raise FileError(f"{file.name} has no rows")
     found = resolve_columns(file, options.columns)
     marks = [("--label", mark) for mark in options.labels] + [("--score", mark) for mark in options.scores]
     for option, mark in marks:
@@ -109,13 +114,13 @@ def check_options(file: RowFile, options: ImportOptions) -> dict[str, str]:
     there = ", ".join(f"`{name}`" for name in file.columns) or "none"
     if "id" not in found:
         raise FileError(
-            f"{file.path} has no column `id`; its columns are {there}. Say which one names the row: "
+            f"{file.name} has no column `id`; its columns are {there}. Say which one names the row: "
             "--column id=COLUMN",
             column="id",
         )
     if not marks and not any(name in found for name in TEXTS):
         raise FileError(
-            f"{file.path} has no text: none of the columns `messages`, `input`, `output`. "
+            f"{file.name} has no text: none of the columns `messages`, `input`, `output`. "
             f"Its columns are {there}. Say which one holds text (--column input=COLUMN), or import "
             "its labels or scores alone (--label COLUMN)"
         )

@@ -60,13 +60,23 @@ class RunReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What a file gave. Importing it again changes nothing."""
+    """What a file gave. Importing it again changes nothing.
+
+    `conversations` is None where only the store can tell; `evaluations` are opinions that came with
+    the logs; `rejected` rows or spans were left out, `examples` says why of the first; `resumed` is
+    how many rows an earlier import had brought; `skipped` says why nothing was read."""
 
     file: str
+    format: str = "rows"
     rows: int
-    conversations: int
+    conversations: int | None
     interactions: int
     spans: int
+    evaluations: int = 0
+    rejected: int = 0
+    examples: tuple[str, ...] = ()
+    resumed: int = 0
+    skipped: str = ""
     labels: dict[str, int] = field(default_factory=dict)
     scores: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

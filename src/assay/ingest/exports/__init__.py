@@ -1,0 +1,1 @@
+"""Exports of other products, read as the spans that their applications had sent."""
