@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
 from assay.errors import StoreError
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.ddl import write_ddl
 from assay.store.telemetry.migrations import MIGRATIONS, Migration, applied_migrations, migrate
 from assay.store.telemetry.schema import OTEL_LOGS, OTEL_TRACES, SCORES, Topology, create_table
 
@@ -16,7 +18,7 @@ CLUSTER = Topology(kind="cluster", cluster="main")
 
 
 def statements(topology: Topology) -> str:
-    return "\n;\n".join(statement for step in MIGRATIONS for statement in step.statements(topology))
+    return write_ddl(topology)
 
 
 def test_spans_are_kept_in_the_collectors_own_table() -> None:
@@ -79,6 +81,7 @@ def test_a_cluster_has_replicated_tables_behind_distributed_ones() -> None:
     sql = statements(CLUSTER)
     for table, key in (
         ("otel_traces", "cityHash64(TraceId)"),
+        ("otel_logs", "cityHash64(TraceId)"),
         ("interactions", "cityHash64(trace_id)"),
         ("signals", "cityHash64(log_id)"),
         ("selections", "cityHash64(log_id)"),
@@ -89,8 +92,23 @@ def test_a_cluster_has_replicated_tables_behind_distributed_ones() -> None:
         assert f"Distributed('main', currentDatabase(), '{table}_local', {key})" in sql
     assert "MATERIALIZED VIEW IF NOT EXISTS interactions_feed ON CLUSTER 'main' TO interactions_local" in sql
     assert "FROM otel_traces_local\n" in sql
+    assert "ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')" in sql
     assert "CREATE OR REPLACE VIEW interactions_final ON CLUSTER 'main'" in sql
     assert "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/scores_local'" in sql
+
+
+def test_the_text_names_every_table_and_view_of_an_open_store(telemetry: Telemetry) -> None:
+    rows = telemetry.query("SELECT name FROM system.tables WHERE database = currentDatabase()").to_pylist()
+    made = re.findall(r"CREATE (?:OR REPLACE )?[A-Z ]+?(?:IF NOT EXISTS )?([a-z_]+) ?", write_ddl(EMBEDDED))
+    assert set(made) == {row["name"] for row in rows}
+
+
+@pytest.mark.parametrize("topology", [EMBEDDED, Topology(kind="server"), CLUSTER])
+def test_the_engine_reads_every_statement(telemetry: Telemetry, topology: Topology) -> None:
+    for statement in write_ddl(topology).split(";\n\n"):
+        telemetry.command(f"EXPLAIN AST {statement.strip().removesuffix(';')}")
+    with pytest.raises(StoreError, match="Syntax error"):
+        telemetry.command("EXPLAIN AST CREATE TABLE IF EXISTS x (a Int8) ENGIN = Log")
 
 
 def test_a_replaced_row_is_the_newest_of_its_key() -> None:

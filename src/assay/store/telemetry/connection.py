@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 
 from assay.errors import StoreError, StoreFull, StoreHeld, StoreUnreachable
+from assay.records import Progress, no_progress
 from assay.store.telemetry.engine import connect_embedded, connect_server, hold, read_dsn
 from assay.store.telemetry.schema import Topology
 
@@ -128,12 +129,14 @@ def open_telemetry(
     *,
     handles: int = DEFAULT_HANDLES,
     reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+    progress: Progress = no_progress,
 ) -> Telemetry:
     """Open the store and bring its tables up to date.
 
     Raises `StoreHeld` when another process has the embedded path open, `StoreUnreachable` when no
     server answers, `StoreError` when the store is newer than this program.
     """
+    from assay.store.telemetry.derive import derive
     from assay.store.telemetry.migrations import migrate
 
     address = read_dsn(dsn)
@@ -143,6 +146,7 @@ def open_telemetry(
         store = Telemetry(lambda: connect_server(address), address.topology, handles=handles)
     try:
         migrate(store)
+        derive(store, progress=progress)
     except BaseException:
         store.close()
         raise

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.errors import StoreError
-from assay.store.telemetry import interaction, mapping, schema
-from assay.store.telemetry.schema import Topology, create_table, create_view
+from assay.store.telemetry import schema
+from assay.store.telemetry.schema import Topology, create_table
 
 if TYPE_CHECKING:
     from assay.store.telemetry.connection import Telemetry
@@ -27,14 +27,9 @@ def _spans(topology: Topology) -> tuple[str, ...]:
     return create_table(schema.OTEL_TRACES, topology)
 
 
-def _interactions(topology: Topology) -> tuple[str, ...]:
-    """The backfill brings in what a Collector wrote before assay came; repeating it changes nothing."""
-    return (
-        *create_table(mapping.INTERACTIONS, topology),
-        *create_view(mapping.feed(topology), topology),
-        *create_view(interaction.INTERACTIONS_FINAL, topology),
-        mapping.backfill(topology),
-    )
+def _nothing(topology: Topology) -> tuple[str, ...]:
+    """What a step did before is done on every open since, by `derive`."""
+    return ()
 
 
 def _logs(topology: Topology) -> tuple[str, ...]:
@@ -54,12 +49,17 @@ def _records(topology: Topology) -> tuple[str, ...]:
     return (*create_table(schema.OTEL_LOGS, topology), *dropped)
 
 
+def _derived(topology: Topology) -> tuple[str, ...]:
+    return create_table(schema.DERIVED, topology)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=1, title="spans as the Collector's exporter stores them", statements=_spans),
-    Migration(number=2, title="interactions, joined from spans", statements=_interactions),
+    Migration(number=2, title="interactions, joined from spans", statements=_nothing),
     Migration(number=3, title="signals, selections and scores", statements=_logs),
     Migration(number=4, title="what settling works on, and how far it has come", statements=_settling),
     Migration(number=5, title="log records as the Collector's exporter stores them", statements=_records),
+    Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
 )
 
 HISTORY = schema.Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +24,8 @@ class Topology:
 class Table:
     """One table. `shard_by` keeps what belongs together (a trace, a log) on one shard.
 
-    `server_indexes` are those that only a server or a cluster keeps: they cost time at every insert."""
+    `server_indexes` are those that only a server or a cluster keeps: they cost time at every insert.
+    `path` is where replicas meet in Keeper; by default it goes by the table's name."""
 
     name: str
     columns: tuple[str, ...]
@@ -36,6 +38,20 @@ class Table:
     indexes: tuple[str, ...] = ()
     server_indexes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """How what arrives becomes rows of a derived table, for the view `name` and for what is there already.
+
+    `select` takes what to read from (`source` or a part of it) and names the derived table's columns;
+    `day` is the day of a source's row, which is its partition."""
+
+    name: str
+    source: str
+    day: str
+    select: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +70,29 @@ def create_table(table: Table, topology: Topology) -> tuple[str, ...]:
     key = f"PRIMARY KEY {table.primary_key}\n" if table.primary_key else ""
     settings = ", ".join((*table.settings, DURABLE))
     local = (
-        f"CREATE TABLE IF NOT EXISTS {local_name(table.name, topology)}{_on_cluster(topology)} (\n"
+        f"CREATE TABLE IF NOT EXISTS {local_name(table.name, topology)}{on_cluster(topology)} (\n"
         f"    {body}\n) ENGINE = {_engine(table, topology)}\n"
         f"PARTITION BY {table.partition_by}\n{key}ORDER BY {table.order_by}\nSETTINGS {settings}"
     )
     if topology.kind != "cluster":
         return (local,)
+    return (local, create_distributed(table, topology))
+
+
+def create_distributed(table: Table, topology: Topology, verb: str = "CREATE TABLE IF NOT EXISTS") -> str:
+    """The table in front of the local ones of a cluster, with the columns that they have now."""
     name = local_name(table.name, topology)
-    distributed = (
-        f"CREATE TABLE IF NOT EXISTS {table.name}{_on_cluster(topology)} AS {name}\n"
+    return (
+        f"{verb} {table.name}{on_cluster(topology)} AS {name}\n"
         f"ENGINE = Distributed('{topology.cluster}', currentDatabase(), '{name}', {table.shard_by})"
     )
-    return (local, distributed)
 
 
 def create_view(view: View, topology: Topology) -> tuple[str, ...]:
     """The statement that creates a view."""
     if not view.to:
-        return (f"CREATE OR REPLACE VIEW {view.name}{_on_cluster(topology)} AS\n{view.select}",)
-    place = f"{_on_cluster(topology)} TO {local_name(view.to, topology)}"
+        return (f"CREATE OR REPLACE VIEW {view.name}{on_cluster(topology)} AS\n{view.select}",)
+    place = f"{on_cluster(topology)} TO {local_name(view.to, topology)}"
     return (f"CREATE MATERIALIZED VIEW IF NOT EXISTS {view.name}{place} AS\n{view.select}",)
 
 
@@ -81,14 +101,16 @@ def local_name(table: str, topology: Topology) -> str:
     return f"{table}_local" if topology.kind == "cluster" else table
 
 
-def _on_cluster(topology: Topology) -> str:
+def on_cluster(topology: Topology) -> str:
+    """What makes a statement one of the whole cluster."""
     return f" ON CLUSTER '{topology.cluster}'" if topology.kind == "cluster" else ""
 
 
 def _engine(table: Table, topology: Topology) -> str:
     if topology.kind != "cluster":
         return f"{table.engine}({table.version})"
-    place = f"'/clickhouse/tables/{{shard}}/{{database}}/{local_name(table.name, topology)}', '{{replica}}'"
+    path = table.path or f"{{shard}}/{{database}}/{local_name(table.name, topology)}"
+    place = f"'/clickhouse/tables/{path}', '{{replica}}'"
     return f"Replicated{table.engine}({', '.join(filter(None, (place, table.version)))})"
 
 
@@ -291,3 +313,19 @@ SETTLED = Table(
     shard_by="cityHash64(name)",
 )
 """One row: whatever was touched before `upto` is computed, so that a run that has nothing to do is cheap."""
+
+DERIVED = Table(
+    name="derived",
+    columns=(
+        "name LowCardinality(String)",
+        "part String",
+        "fingerprint String",
+        "at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')",
+    ),
+    engine="ReplacingMergeTree",
+    version="at",
+    partition_by="tuple()",
+    order_by="(name, part)",
+    shard_by="cityHash64(name)",
+)
+"""From which text each derived table and view was made, and how far a rebuild has come."""
