@@ -22,6 +22,8 @@ TABLES = (
     "scores",
     "settling",
     "settled",
+    "intake",
+    "rejected",
 )
 
 

@@ -41,6 +41,7 @@ def open_project(
         (tmp_path / "assay.toml").write_text(settings, encoding="utf-8")
         (tmp_path / "metrics.py").write_text(metrics, encoding="utf-8")
         parts = wire(load_settings(tmp_path / "assay.toml", {}), state, lambda: NOW)(telemetry)
+        options.setdefault("journal", tmp_path / f"journal{len(opened)}")
         opened.append(Application(parts, **options))
         return opened[-1]
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from tests.web.door import STATUS, FakeDoor
+
 from assay.errors import FilterError, UnknownName
 from assay.records import (
     Accounting,
     DayEstimate,
     Estimate,
     FocusRow,
+    IngestStatus,
     MetricInfo,
     MetricReport,
     Progress,
@@ -29,7 +32,6 @@ from assay.records.page import (
     HourAccounting,
     LogPage,
     LogRow,
-    Received,
     ScoreRow,
     TurnRow,
 )
@@ -381,10 +383,9 @@ class FakePages:
     def __init__(self, report: Report = REPORT) -> None:
         self.answer = report
         self.error: Exception | None = None
-        self.received: list[tuple[bytes, str, str]] = []
+        self.door = FakeDoor()
         self.listed: list[dict[str, Any]] = []
         self.windows: list[Window | None] = []
-        self.answered = Received(accepted=3)
 
     def _fail(self) -> None:
         if self.error is not None:
@@ -436,10 +437,10 @@ class FakePages:
         self._fail()
         return conversation_page() if conversation_id == HOSTILE_ID else None
 
-    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
+    def ingest_status(self, window: Window | None = None) -> IngestStatus:
         self._fail()
-        self.received.append((body, content_type, content_encoding))
-        return self.answered
+        self.windows.append(window)
+        return STATUS
 
     def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
         progress("reading", 1, 2)

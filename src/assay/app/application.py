@@ -6,20 +6,24 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from assay.app import answers, flow, marks, views
+from assay.app import answers, flow, intake, marks, tallies, views
 from assay.app.cache import ReportCache
+from assay.app.door import Door, open_door
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
+    Located,
+    LocateRequest,
     LogsRequest,
     RecordRequest,
     ReportRequest,
@@ -32,33 +36,36 @@ from assay.app.requests import (
     Written,
 )
 from assay.config import Settings
-from assay.errors import CallerError, ConfigError, StoreError
-from assay.ingest.commit import GroupCommit
-from assay.ingest.otlp import Limits, decode_otlp
+from assay.errors import CallerError, ConfigError
 from assay.metrics.base import Metric
 from assay.query import suggest
 from assay.records import (
+    Arrival,
     ConversationPage,
     Estimate,
     HourAccounting,
+    IngestStatus,
     LogPage,
     MetricReport,
+    OpenPage,
     Progress,
     Received,
     Report,
     RunReport,
     SampleReport,
+    Series,
     SettleReport,
     Unit,
     Window,
     no_progress,
 )
+from assay.records.page import Step, Summed
 from assay.store.telemetry import logs
-from assay.store.telemetry.spans import insert_spans
+from assay.store.telemetry.spans import locate_spans
 
-MB = 2**20
-COMMIT_S = 60.0
 TURN_S = 0.5
+PAGE_MS = 150.0
+"""How long a page may search, and how long it may count, by estimate: then it says how far it came."""
 
 
 class Application:
@@ -67,17 +74,10 @@ class Application:
     Thread-safe. Each step that writes (`settle`, `sample`, `evaluate`) runs once at a time; a long
     run of metrics keeps no conversation from getting its signals."""
 
-    def __init__(self, parts: Parts, *, token: str = "", commit_s: float = COMMIT_S) -> None:
+    def __init__(self, parts: Parts, *, token: str = "", journal: Path | None = None) -> None:
         self._parts = parts
-        self._commit_s = commit_s
         self._token = token
-        self._writer = GroupCommit(
-            self._insert, max_waiting_bytes=int(parts.settings.ingest.max_waiting_mb * MB)
-        )
-        self._limits = Limits(
-            max_request_bytes=int(parts.settings.ingest.max_request_mb * MB),
-            max_attribute_bytes=int(parts.settings.ingest.max_attribute_mb * MB),
-        )
+        self._door = open_door(parts, journal)
         self._settling, self._deciding, self._judging = (threading.Lock() for _ in range(3))
         self._reports = ReportCache()
         self._written = _fingerprint(parts.settings)
@@ -92,29 +92,43 @@ class Application:
 
     # --- taking in ----------------------------------------------------------------------------
 
+    @property
+    def door(self) -> Door:
+        """Where OTLP requests and feedback come in."""
+        return self._door
+
     def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
-        """Decode an OTLP trace request; its spans are on disk when this returns."""
-        decoded = decode_otlp(
-            body, content_type, content_encoding, self._limits, received_at=self._parts.clock()
-        )
-        if decoded.accepted:
-            self._commit(decoded.spans)
-        return Received(accepted=decoded.accepted, rejected=decoded.rejected, reasons=decoded.reasons)
+        """Take an OTLP trace request; it is on disk when this returns."""
+        arrival = Arrival(body=body, content_type=content_type, content_encoding=content_encoding)
+        return self._door.receive(arrival)
 
     def spans(self, request: SpansRequest, progress: Progress = no_progress) -> Written:
-        """Spans in the store's own columns; on disk when this returns."""
+        """Spans, or log records, in the store's own columns; in the store when this returns."""
         try:
             table = pa.ipc.open_stream(BytesIO(request.arrow)).read_all()
         except pa.ArrowInvalid as error:
             raise CallerError(f"the spans are no Arrow stream: {error}") from None
-        self._commit(table)
+        self._door.put(request.kind, table, "import")
+        self._door.flush()
         return Written(rows=table.num_rows)
+
+    def ingest_status(self, window: Window | None = None) -> IngestStatus:
+        """How taking in goes: over the last hour, where no window is given."""
+        now = self._parts.clock()
+        return intake.status(
+            self._parts.telemetry, self._door, window or Window(start=now - timedelta(hours=1), end=now), now
+        )
+
+    def locate(self, request: LocateRequest, progress: Progress = no_progress) -> Located:
+        """Which traces these spans are of."""
+        return Located(traces=locate_spans(self._parts.telemetry, request.span_ids))
 
     # --- the steps ----------------------------------------------------------------------------
 
     def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport:
+        self._door.flush()
         with _turn(self._settling, progress):
-            done = flow.settle(self._parts, progress, idle=not request.even_active)
+            done = flow.settle(self._parts, progress, idle=not request.even_active, ended=request.ended)
         if done.conversations:
             self._reports.expire()
         return done
@@ -123,6 +137,7 @@ class Application:
         self._refuse_changed()
         names = [request.policy] if request.policy else list(self._parts.policies)
         policies = [self._parts.policy(name) for name in names]
+        self._door.flush()
         with _turn(self._deciding, progress):
             with _turn(self._settling, progress):
                 flow.settle(self._parts, progress)
@@ -187,7 +202,7 @@ class Application:
 
     def accounting_by_hour(self, metric: str, window: Window | None = None) -> tuple[HourAccounting, ...]:
         info = self._parts.info(metric)
-        return views.accounting_by_hour(self._parts, info, window or self._window(Span()))
+        return tallies.accounting_by_hour(self._parts, info, window or self._window(Span()))
 
     # --- the logs -----------------------------------------------------------------------------
 
@@ -210,9 +225,30 @@ class Application:
         window: Window | None = None,
         limit: int = 50,
         after: str | None = None,
+        deep: bool = False,
     ) -> LogPage:
         window = window or self._window(Span(), whole=True)
-        return views.list_logs(self._parts, unit, filter_text, window, limit=limit, after=after)
+        budget_ms = None if deep else PAGE_MS
+        return views.list_logs(
+            self._parts, unit, filter_text, window, limit=limit, after=after, budget_ms=budget_ms
+        )
+
+    def open_logs(self, limit: int = 50) -> OpenPage:
+        return views.open_logs(self._parts, limit)
+
+    def series(
+        self,
+        of: Summed,
+        by: Step,
+        unit: Unit,
+        filter_text: str = "",
+        window: Window | None = None,
+        *,
+        soon: bool = False,
+    ) -> Series:
+        window = window or self._window(Span())
+        budget_ms = PAGE_MS if soon else None
+        return tallies.read_series(self._parts, unit, of, by, filter_text, window, budget_ms=budget_ms)
 
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         return views.conversation(self._parts, conversation_id)
@@ -223,23 +259,10 @@ class Application:
         return run_operation(self, name, payload, progress)
 
     def close(self) -> None:
-        """Write what is waiting, then let go of the stores."""
-        self._writer.close()
+        """Store what is waiting, then let go of the stores."""
+        self._door.close()
         self._parts.telemetry.close()
         self._parts.state.close()
-
-    def _commit(self, table: pa.Table) -> None:
-        """Return once the rows are on disk. Raises StoreError where that takes too long."""
-        try:
-            self._writer.submit(table).result(timeout=self._commit_s)
-        except TimeoutError:
-            raise StoreError(
-                f"the spans were not on disk after {self._commit_s:g} s: send them again (that is "
-                "harmless, should they be written yet)"
-            ) from None
-
-    def _insert(self, table: pa.Table) -> None:
-        insert_spans(self._parts.telemetry, table)
 
     def _refuse_changed(self) -> None:
         """What decides or pays goes by the files that are there, never by what they said before.

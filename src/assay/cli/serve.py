@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,8 @@ import typer
 
 from assay.cli.options import Config
 from assay.cli.terminal import err, out
-from assay.config import find_config, load_settings
+from assay.config import Settings, find_config, load_settings
+from assay.errors import ConfigError
 
 if TYPE_CHECKING:
     from assay.app.open import OpenApplication
@@ -22,7 +25,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Listen there.", show_default="4318")] = None,
     config: Config = None,
 ) -> None:
-    """Receive traces (OTLP/HTTP, POST /v1/traces) and serve the pages, until interrupted."""
+    """Receive OpenTelemetry (OTLP over HTTP and gRPC) and serve the pages, until interrupted."""
     from assay.app.live import settle_regularly
     from assay.app.open import open_application
     from assay.web.body import MEBIBYTE
@@ -36,20 +39,59 @@ def serve(
         )
     application = open_application(settings, "serve")
     try:
-        with settle_regularly(application, settings.server.settle_every_s):
+        application.door.start()
+        with (
+            settle_regularly(application, settings.server.settle_every_s),
+            _grpc(application, settings, host, free=port == 0) as grpc,
+        ):
             serve_project(
                 application,
                 host=host,
                 port=settings.server.port if port is None else port,
                 allowed_hosts=settings.server.allowed_hosts,
                 most_request_bytes=int(settings.ingest.max_request_mb * MEBIBYTE),
-                on_ready=lambda address: _announce(application, address),
+                on_ready=lambda address: _announce(application, address, grpc),
             )
     finally:
         application.close()
 
 
-def _announce(application: OpenApplication, address: str) -> None:
+@contextmanager
+def _grpc(application: OpenApplication, settings: Settings, host: str, *, free: bool) -> Iterator[str]:
+    """OTLP over gRPC until the block ends; its address, or nothing where there is none.
+
+    The usual port may be another program's: then that is said, and HTTP is served all the same. One
+    that assay.toml names must be free: ConfigError."""
+    import random
+
+    from assay.web.body import MEBIBYTE
+    from assay.web.rpc import RpcServer
+
+    port, chosen = settings.server.grpc_port, "grpc_port" in settings.server.model_fields_set
+    if port < 0:
+        yield ""
+        return
+    server = RpcServer(
+        lambda: application.door,
+        rng=random.Random(),
+        most_request_bytes=int(settings.ingest.max_request_mb * MEBIBYTE),
+    )
+    try:
+        address = server.start(host, 0 if free and not chosen else port)
+    except ConfigError as error:
+        if chosen:
+            raise
+        err.print(f"warning: no gRPC: {error}", markup=False)
+        address = ""
+    try:
+        yield address
+    finally:
+        server.stop()
+
+
+def _announce(application: OpenApplication, address: str, grpc: str) -> None:
     application.publish(address)
     out.print(f"pages           {address}", soft_wrap=True, markup=False)
     out.print(f"OTLP/HTTP       {address}/v1/traces", soft_wrap=True, markup=False)
+    if grpc:
+        out.print(f"OTLP/gRPC       {grpc}", soft_wrap=True, markup=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from assay.errors import ConfigError
 from assay.records import Goal, Severity, Unit
@@ -18,6 +18,7 @@ from assay.records import Goal, Severity, Unit
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=1)]
+Redaction = Literal["off", "mask", "hash", "drop"]
 
 
 class Section(BaseModel):
@@ -49,6 +50,9 @@ class StoreSettings(Section):
 class ServerSettings(Section):
     host: str = Field("127.0.0.1", description="The address to listen on. There is no log-in yet: keep it.")
     port: int = Field(4318, ge=0, le=65535, description="4318 is where OTLP exporters send by default.")
+    grpc_port: int = Field(
+        4317, ge=-1, le=65535, description="Where OTLP comes in over gRPC. 0 takes a free port, -1 none."
+    )
     allowed_hosts: tuple[str, ...] = Field((), description="Further host names that browsers may use.")
     settle_every_s: float = Field(10.0, gt=0, description="How often new conversations get their signals.")
 
@@ -56,7 +60,57 @@ class ServerSettings(Section):
 class IngestSettings(Section):
     max_request_mb: float = Field(64.0, gt=0, description="Largest request, after decompression.")
     max_attribute_mb: float = Field(4.0, gt=0, description="Largest value of one span attribute.")
-    max_waiting_mb: float = Field(256.0, gt=0, description="Decoded, not yet written; beyond it: 503.")
+    max_waiting_mb: float = Field(
+        1024.0, gt=0, description="What the journal may hold that the store has not yet; beyond it: 503."
+    )
+
+
+class RedactionSettings(Section):
+    method: Redaction = Field(
+        "off",
+        description="What becomes of personal data and secrets before anything is written: `off`, `mask` "
+        "(`[email]`), `hash` (`[email:3f9a...]`, the same for the same value) or `drop` (the whole text).",
+    )
+    methods: dict[Name, Redaction] = Field(
+        default_factory=dict,
+        description="A method for one kind: `secret`, `iban`, `card`, `email`, `ip`, `phone`, one of "
+        "`patterns` or, of `entities`, `person`.",
+    )
+    patterns: dict[Name, str] = Field(
+        default_factory=dict, description="Your own, by name: regular expressions in RE2's syntax."
+    )
+    content: Literal["keep", "drop"] = Field(
+        "keep", description="`drop`: of texts nothing is kept; numbers, models, ids and times are."
+    )
+    keep: tuple[str, ...] = Field(
+        (), description='Attributes that are left as they are, with `*` for any letters: `["app.*"]`.'
+    )
+    hash_user_ids: bool = Field(False, description="Keep a keyed hash of each user id instead of the id.")
+    key_env: str = Field(
+        "ASSAY_REDACTION_KEY", description="The environment variable that holds the key of hashes."
+    )
+    entities: tuple[str, ...] = Field(
+        (), description='What Presidio is to find, such as `["PERSON"]`; needs `assay[pii]` and a model.'
+    )
+    language: str = Field("en", description="The language that Presidio reads.")
+
+
+class RetentionSettings(Section):
+    content_days: int = Field(
+        0, ge=0, description="Days for which spans, records and texts are kept; 0 is for ever."
+    )
+    facts_days: int = Field(
+        0, ge=0, description="Days for which the facts and signals of each log are kept; 0 is for ever."
+    )
+    scores_days: int = Field(
+        0, ge=0, description="Days for which scores, labels and selections are kept; 0 is for ever."
+    )
+
+    @model_validator(mode="after")
+    def _content_goes_first(self) -> RetentionSettings:
+        if self.facts_days and (not self.content_days or self.content_days > self.facts_days):
+            raise ValueError("facts_days needs content_days, and no more of them: facts come from content")
+        return self
 
 
 class ConversationSettings(Section):
@@ -133,6 +187,8 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     server: ServerSettings = ServerSettings()
     ingest: IngestSettings = IngestSettings()
+    redaction: RedactionSettings = RedactionSettings()
+    retention: RetentionSettings = RetentionSettings()
     conversation: ConversationSettings = ConversationSettings()
     judge: JudgeSettings = JudgeSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
@@ -144,6 +200,7 @@ class Settings(Section):
     folder: Path = Field(default=Path(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
     api_key: str = Field(default="", exclude=True, repr=False)
+    redaction_key: str = Field(default="", exclude=True, repr=False)
 
     @property
     def telemetry_dsn(self) -> str:
@@ -166,7 +223,7 @@ class Settings(Section):
 
 def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
     """Read and check assay.toml. `ASSAY_TELEMETRY`, `ASSAY_STATE`, `ASSAY_HOST` and `ASSAY_PORT`
-    override their settings; the judge's key is read from the variable that the file names.
+    override their settings; keys are read from the variables that the file names.
 
     Raises ConfigError with file, key and value."""
     environ = os.environ if environ is None else environ
@@ -176,7 +233,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise ConfigError(f"{path} does not exist; `assay init` makes one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
-    for key in ("folder", "file", "api_key"):
+    for key in ("folder", "file", "api_key", "redaction_key"):
         if key in tree:
             raise ConfigError(f"{path}: unknown key `{key}`")
     _override(tree, environ)
@@ -184,10 +241,11 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_explain(path, error)) from None
-    key = environ.get(settings.judge.api_key_env, "")
-    return settings.model_copy(
-        update={"folder": path.resolve().parent, "file": path.resolve(), "api_key": key}
-    )
+    keys = {
+        "api_key": environ.get(settings.judge.api_key_env, ""),
+        "redaction_key": environ.get(settings.redaction.key_env, ""),
+    }
+    return settings.model_copy(update={"folder": path.resolve().parent, "file": path.resolve(), **keys})
 
 
 def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> None:

@@ -87,6 +87,7 @@ class Journal:
         self._damages: list[Damage] = []
         self._new_damages: list[tuple[Damage, bytes]] = []
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._asked = threading.Condition(self._lock)
         self.landed = threading.Condition(self._lock)
         self._queue: list[_Waiting] = []
@@ -136,27 +137,39 @@ class Journal:
         self.append(parcel, done)
         future.result(timeout_s)
 
-    def close(self) -> None:
-        """Take nothing more, write what has queued, close the files."""
+    def stop_taking(self) -> None:
+        """Refuse what comes from now on; what has queued is written."""
         with self._lock:
             self._closed = True
             self._asked.notify()
-        self._thread.join()
-        with self._lock:
-            self._stopped = True
+
+    def roll(self) -> None:
+        """Write to a new file from here on; files that the store has whole are deleted."""
+        with self._writing, self._lock:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
-            if self._applied >= self._end:
-                self._drop(list(self._sizes))
+            self._drop_applied()
+
+    def close(self) -> None:
+        """Take nothing more, write what has queued, close the files. Closing twice is harmless."""
+        if self._stopped:
+            return
+        self.stop_taking()
+        self._thread.join()
+        self.roll()
+        with self._lock:
+            self._stopped = True
             self.landed.notify_all()
         self._bookmark.close()
 
     def _run(self) -> None:
+        name_thread("assay-journal")
         while group := self._gather():
             problem: AssayError | None = None
             try:
-                entries = self._write(group)
+                with self._writing:
+                    entries = self._write(group)
             except OSError as error:
                 problem = _explained(error, self.folder)
             except AssayError as error:
@@ -328,7 +341,7 @@ class Journal:
         with self._lock:
             self._applied = position
             self._oldest_ns = self._window[0].parcel.payload.received_ns if self._window else newest_ns
-            self._drop([number for number in self._sizes if number < position.segment])
+            self._drop_applied()
             self.landed.notify_all()
 
     def pop_damages(self) -> list[tuple[Damage, bytes]]:
@@ -412,7 +425,7 @@ class Journal:
         self._taken = self._applied
         self._spilled = self._taken < self._end
         self._oldest_ns = time.time_ns()
-        self._drop([number for number in numbers if number < self._applied.segment])
+        self._drop_applied()
 
     def _unapplied(self) -> int:
         """Bytes on disk that the store does not have; under the lock."""
@@ -422,11 +435,24 @@ class Journal:
             if number >= self._applied.segment
         )
 
+    def _drop_applied(self) -> None:
+        """Delete the files that hold nothing more to apply and are not written to; under the lock."""
+        written = self._writer.number if self._writer is not None else 0
+        done = [n for n, size in self._sizes.items() if Position(n, max(size, FILE_HEAD)) <= self._applied]
+        empty = [n for n, size in self._sizes.items() if size <= FILE_HEAD]
+        self._drop([n for n in (*done, *empty) if n != written])
+
     def _drop(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             with suppress(OSError):
                 segment_path(self.folder, number).unlink()
             self._sizes.pop(number, None)
+
+
+def name_thread(name: str) -> None:
+    """Tell the system this thread's name (15 characters), so that `top -H` can show it."""
+    with suppress(OSError):
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name, encoding="ascii")
 
 
 def _explained(error: OSError, folder: Path) -> StoreError:

@@ -2,7 +2,10 @@
 
 from assay.records.estimate import Estimate
 from assay.records.ingest import (
+    Arrival,
+    ArrivalKind,
     AttributeKey,
+    Feedback,
     IngestCount,
     IngestMinute,
     IngestStatus,
@@ -16,8 +19,13 @@ from assay.records.page import (
     HourAccounting,
     LogPage,
     LogRow,
+    OpenMinute,
+    OpenPage,
+    OpenRow,
     Received,
     ScoreRow,
+    Series,
+    SeriesPoint,
     TurnRow,
 )
 from assay.records.progress import Progress, no_progress
@@ -36,12 +44,15 @@ from assay.records.window import Window
 
 __all__ = [
     "Accounting",
+    "Arrival",
+    "ArrivalKind",
     "AttributeKey",
     "ConversationPage",
     "DayEstimate",
     "Estimate",
     "Failure",
     "Fate",
+    "Feedback",
     "FocusRow",
     "Goal",
     "HourAccounting",
@@ -55,6 +66,9 @@ __all__ = [
     "MetricInfo",
     "MetricKind",
     "MetricReport",
+    "OpenMinute",
+    "OpenPage",
+    "OpenRow",
     "Outcome",
     "Progress",
     "Received",
@@ -66,6 +80,8 @@ __all__ = [
     "Score",
     "ScoreRow",
     "Selection",
+    "Series",
+    "SeriesPoint",
     "SettleReport",
     "Severity",
     "Signal",

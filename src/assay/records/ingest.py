@@ -4,8 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from assay.records.window import Window
+
+
+ArrivalKind = Literal["traces", "logs", "metrics"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An OTLP request as it came: its body untouched, by which transport and from whose program."""
+
+    kind: ArrivalKind = "traces"
+    body: bytes
+    content_type: str
+    content_encoding: str = ""
+    transport: str = "http"
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What somebody, or some program, thinks of an answer: `source` is human, llm or code.
+
+    It is about a span, a trace (an interaction), a conversation or a response of a model, whichever is
+    named. `value` and `label` say how good it is; one of them is given, or a comment."""
+
+    name: str = "feedback"
+    value: float | None = None
+    label: str = ""
+    comment: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    conversation_id: str = ""
+    response_id: str = ""
+    user_id: str = ""
+    source: str = "human"
+    id: str = ""
+    environment: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

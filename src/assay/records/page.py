@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from assay.records.log import Turn, Unit
 from assay.records.metric import MetricKind
@@ -74,15 +75,93 @@ class LogRow:
     scores: tuple[ScoreRow, ...] = ()
 
 
+Summed = Literal["count", "latency_ms", "errors", "cost_usd", "tokens"]
+"""What can be shown over time."""
+
+Step = Literal["day", "hour"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPage:
-    """One page of a list, newest first. `next` is the `after` of the following page, if any."""
+    """One page of a list, newest first. `next` is the `after` of the following page, if any.
+
+    A large store is counted and searched from the newest log backwards: `total` is then the number of
+    logs since `total_since`, and where the search ended before the page was full, `searched_to` is how
+    far back it came. None says that all of the period was."""
 
     unit: Unit
     filter: str
     total: int
     rows: tuple[LogRow, ...]
     next: str | None = None
+    total_since: datetime | None = None
+    searched_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPoint:
+    """The logs that began in one day or hour (UTC) from `at`: how many, and how many raised an error.
+    The rest is of the number asked for, and None where only logs are counted."""
+
+    at: datetime
+    logs: int
+    failed: int
+    total: float | None = None
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A number of the logs that a filter holds of, over time; steps without a log are left out."""
+
+    of: Summed
+    unit: Unit
+    by: Step
+    filter: str
+    points: tuple[SeriesPoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRow:
+    """An interaction that has arrived and whose conversation may still go on."""
+
+    interaction_id: str
+    conversation_id: str
+    started: datetime
+    arrived: datetime
+    input: str
+    output: str
+    service: str = ""
+    user_id: str = ""
+    errors: int = 0
+    spans: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMinute:
+    """The interactions that arrived in one minute."""
+
+    at: datetime
+    interactions: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPage:
+    """What has arrived and is not settled yet: all of it counted, the newest shown, by minute the
+    last hour."""
+
+    interactions: int
+    conversations: int
+    failed: int
+    rows: tuple[OpenRow, ...]
+    minutes: tuple[OpenMinute, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

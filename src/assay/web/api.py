@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from assay.errors import CallerError, UnknownName
 from assay.records import Unit
+from assay.records.page import Step, Summed
 from assay.web.base import Site
 from assay.web.period import window_of
 
@@ -41,8 +42,27 @@ def logs(site: Site, request: Request) -> Response:
         window=window_of(query),
         limit=limit_of(query.get("limit", "")),
         after=query.get("after") or None,
+        deep=query.get("deep", "") == "1",
     )
     return _json(page)
+
+
+def open_logs(site: Site, request: Request) -> Response:
+    """What has arrived and is not settled yet, the newest first."""
+    return _json(site.app.open_logs(limit_of(request.query_params.get("limit", ""))))
+
+
+def series(site: Site, request: Request) -> Response:
+    """A number of the logs that a filter holds of, by day or by hour."""
+    query = request.query_params
+    found = site.app.series(
+        cast(Summed, _choice("of", query.get("of") or "count", get_args(Summed))),
+        cast(Step, _choice("by", query.get("by") or "day", get_args(Step))),
+        unit_of(query.get("unit", "")),
+        query.get("q", ""),
+        window_of(query),
+    )
+    return _json(found)
 
 
 def conversation(site: Site, request: Request) -> Response:
@@ -54,11 +74,22 @@ def conversation(site: Site, request: Request) -> Response:
     return _json(page)
 
 
+def ingest(site: Site, request: Request) -> Response:
+    """How taking in goes: rates, lag, senders, and what was turned away; over the last hour."""
+    return _json(site.app.ingest_status(window_of(request.query_params)))
+
+
 def unit_of(text: str) -> Unit:
     """The unit that an address names; conversations where it names none."""
     if text and text not in get_args(Unit):
         raise CallerError(f"unit={text[:40]!r} is unknown; there are {' and '.join(get_args(Unit))}")
     return cast(Unit, text or "conversation")
+
+
+def _choice(name: str, text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise CallerError(f"{name}={text[:40]!r} is unknown; there are {', '.join(known)}")
+    return text
 
 
 def limit_of(text: str, default: int = 50) -> int:

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from assay.records import MetricReport, Progress, Report, Unit, Window
-from assay.records.page import ConversationPage, HourAccounting, LogPage, Received
+from assay.errors import AssayError
+from assay.records import Arrival, Feedback, IngestStatus, MetricReport, Progress, Report, Unit, Window
+from assay.records.page import (
+    ConversationPage,
+    HourAccounting,
+    LogPage,
+    OpenPage,
+    Received,
+    Series,
+    Step,
+    Summed,
+)
 from assay.web.charts import Charts
 from assay.web.render import Renderer
+
+
+class Entrance(Protocol):
+    """Where OTLP requests and feedback come in. Thread-safe.
+
+    `answer` is called once, from another thread, when what was taken is on disk or can't be; what
+    is wrong with a request is raised at once: PayloadError with its status, StoreFull or another
+    StoreError."""
+
+    def is_quick(self, arrival: Arrival) -> bool:
+        """Whether `take` returns so soon that it may be called where nothing else can run meanwhile."""
+        ...
+
+    def take(self, arrival: Arrival, answer: Callable[[Received | AssayError], None]) -> None: ...
+
+    def feedback(self, given: Sequence[Feedback], transport: str, agent: str) -> int:
+        """Returns once it is on disk; how many are about a log that is not known yet."""
+        ...
+
+    def refused(self, status: int, transport: str, agent: str) -> None:
+        """Count a request that was answered with an error."""
+        ...
 
 
 class Pages(Protocol):
@@ -47,18 +79,39 @@ class Pages(Protocol):
         window: Window | None = None,
         limit: int = 50,
         after: str | None = None,
+        deep: bool = False,
     ) -> LogPage:
-        """Logs that the filter holds of, newest first; here `window` None means all time."""
+        """Logs that the filter holds of, newest first; here `window` None means all time. Unless
+        `deep`, a page of a large store is given soon and says how far it has searched and counted."""
+        ...
+
+    def open_logs(self, limit: int = 50) -> OpenPage:
+        """What has arrived and is not settled yet, the newest first."""
+        ...
+
+    def series(
+        self,
+        of: Summed,
+        by: Step,
+        unit: Unit,
+        filter_text: str = "",
+        window: Window | None = None,
+        *,
+        soon: bool = False,
+    ) -> Series:
+        """A number of the logs that the filter holds of, over time; `soon`: of a large store only the
+        newest days that can be read at once. Raises FilterError."""
         ...
 
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         """A conversation with its turns, or None where there is none of that id."""
         ...
 
-    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
-        """Decode an OTLP trace request; its spans are durable when it returns.
+    @property
+    def door(self) -> Entrance: ...
 
-        Raises PayloadError with its status, StoreFull or another StoreError."""
+    def ingest_status(self, window: Window | None = None) -> IngestStatus:
+        """How taking in goes; here `window` None means the last hour."""
         ...
 
     def run_operation(

@@ -7,7 +7,7 @@ another site can't post here (its origin is refused) and can't read here under a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -23,8 +23,6 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-OPEN_TO_ANY_ORIGIN = frozenset({"/v1/traces"})
-"""Paths that programs post to; a browser can't send their content types across sites unasked."""
 OPEN_TO_ANY_HOST = frozenset({"/healthz"})
 """Paths that say nothing about the project: probes call them by address."""
 
@@ -36,7 +34,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Collection[str] = ()) -> None:
         self.app = app
-        self._hosts = LOOPBACK | {host.lower().strip("[]") for host in allowed_hosts}
+        self._host_allowed = host_checker(allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,19 +58,26 @@ class Guard:
                 "name to allowed_hosts in the [server] section of assay.toml.\n",
                 status_code=421,
             )
-        safe = scope["method"] in ("GET", "HEAD", "OPTIONS") or path in OPEN_TO_ANY_ORIGIN
+        safe = scope["method"] in ("GET", "HEAD", "OPTIONS")
         if not safe and crosses_sites(headers, host):
             return PlainTextResponse("Requests from other sites are refused.\n", status_code=403)
         return None
 
-    def _host_allowed(self, host: str) -> bool:
-        if "*" in self._hosts:
+
+def host_checker(allowed_hosts: Collection[str]) -> Callable[[str], bool]:
+    """Whether a Host header names this machine, or one of `allowed_hosts`."""
+    hosts = LOOPBACK | {host.lower().strip("[]") for host in allowed_hosts}
+
+    def host_allowed(host: str) -> bool:
+        if "*" in hosts:
             return True
         match = _HOST.fullmatch(host)
         if match is None:
             return False
         name = (match["six"] or match["name"]).lower().removesuffix(".")
-        return name in self._hosts or name.endswith(".localhost")
+        return name in hosts or name.endswith(".localhost")
+
+    return host_allowed
 
 
 def crosses_sites(headers: Headers, host: str) -> bool:

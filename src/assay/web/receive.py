@@ -1,53 +1,206 @@
-"""`POST /v1/traces`: OTLP over HTTP, protobuf or JSON. A 200 means the spans are on disk."""
+"""OTLP over HTTP, protobuf or JSON: `POST /v1/traces`, `/v1/logs`, `/v1/metrics`, and Langfuse's path.
+
+A 200 means that the request is on disk. This stands before the pages' framework, so that a request
+costs little more than its bytes; names of hosts are checked as for every page."""
 
 from __future__ import annotations
 
-import anyio.to_thread
-import pyarrow as pa
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple
 
-from assay.ingest.otlp import Decoded, error_body, response_type, success_body
-from assay.web.base import Site
-from assay.web.body import Intake
+import anyio.to_thread
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from assay.errors import AssayError, PayloadError
+from assay.ingest.reply import error_body, response_type, success_body
+from assay.records import Arrival, ArrivalKind, Received
+from assay.web.base import Entrance
+from assay.web.body import MEBIBYTE
 from assay.web.problems import problem_of
+
+log = logging.getLogger("assay.web")
+
+PATHS: Mapping[str, tuple[ArrivalKind, str]] = MappingProxyType(
+    {
+        "/v1/traces": ("traces", "http"),
+        "/v1/logs": ("logs", "http"),
+        "/v1/metrics": ("metrics", "http"),
+        "/api/public/otel/v1/traces": ("traces", "langfuse"),
+        "/api/public/otel/v1/logs": ("logs", "langfuse"),
+        "/api/public/otel/v1/metrics": ("metrics", "langfuse"),
+    }
+)
+"""What is sent where: its kind, and the transport that it counts as."""
+
+_THREADS = 8
+_HEADERS = {b"content-type", b"content-encoding", b"user-agent", b"host", b"content-length"}
+
+
+class _Reply(NamedTuple):
+    status: int
+    body: bytes
+    content_type: str
+    more: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Gone(Exception):
+    """The sender closed the connection before its request was here."""
 
 
 class Receiver:
-    """Takes trace requests. Its own limiter keeps senders that wait for the disk from taking the
-    threads that answer pages."""
+    """ASGI: answers OTLP requests itself and hands everything else on."""
 
-    def __init__(self, site: Site, intake: Intake, threads: int = 32) -> None:
-        self._site = site
-        self._intake = intake
-        self._threads = threads
+    def __init__(
+        self,
+        app: ASGIApp,
+        entrance: Callable[[], Entrance],
+        *,
+        host_allowed: Callable[[str], bool],
+        rng: random.Random,
+        most_request_bytes: int = 64 * MEBIBYTE,
+        most_waiting_bytes: int = 256 * MEBIBYTE,
+    ) -> None:
+        self._app, self._entrance, self._host_allowed, self._rng = app, entrance, host_allowed, rng
+        self._most, self._most_waiting = most_request_bytes, most_waiting_bytes
+        self._waiting = 0
+        self._known_hosts: set[bytes] = set()
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def receive(self, request: Request) -> Response:
-        """ExportTraceServiceResponse, or google.rpc.Status with a status that says whether to retry."""
-        content_type = request.headers.get("content-type", "")
-        encoding = request.headers.get("content-encoding", "")
-        limiter = self._limiter = self._limiter or anyio.CapacityLimiter(self._threads)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = PATHS.get(scope["path"]) if scope["type"] == "http" else None
+        if path is None or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        host = headers.get(b"host", b"")
+        if host not in self._known_hosts and not self._is_known(host):
+            await self._app(scope, receive, send)  # whose guard refuses it
+            return
         try:
-            async with self._intake.read(request) as body:
-                received = await anyio.to_thread.run_sync(
-                    self._site.app.receive, body, content_type, encoding, limiter=limiter
-                )
-        except ClientDisconnect:
-            return Response(status_code=499)  # nobody reads it
-        except Exception as error:  # a sender must always learn whether to send again
-            return self._refusal(error, content_type)
-        answer = success_body(
-            Decoded(pa.table({}), received.accepted, received.rejected, received.reasons), content_type
+            reply = await self._answer(path, headers, receive)
+        except Gone:
+            return
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": [
+                    (b"content-type", reply.content_type.encode()),
+                    (b"content-length", str(len(reply.body)).encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    *reply.more,
+                ],
+            }
         )
-        return Response(answer, media_type=response_type(content_type))
+        await send({"type": "http.response.body", "body": reply.body})
 
-    def _refusal(self, error: Exception, content_type: str) -> Response:
-        problem = problem_of(error, self._site.rng)
-        headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
-        return Response(
-            error_body(problem.message, content_type),
-            status_code=problem.status,
-            media_type=response_type(content_type),
-            headers=headers,
+    def _is_known(self, host: bytes) -> bool:
+        if not self._host_allowed(host.decode("latin-1")):
+            return False
+        if len(self._known_hosts) < 100:
+            self._known_hosts.add(host)
+        return True
+
+    async def _answer(
+        self, path: tuple[ArrivalKind, str], headers: Mapping[bytes, bytes], receive: Receive
+    ) -> _Reply:
+        kind, transport = path
+        content_type, encoding, agent = (
+            headers.get(name, b"").decode("latin-1")
+            for name in (b"content-type", b"content-encoding", b"user-agent")
         )
+        counted = 0
+        try:
+            body = await self._read(headers, receive)
+            counted = len(body)
+            self._waiting += counted
+            received = await self._take(
+                Arrival(
+                    kind=kind,
+                    body=body,
+                    content_type=content_type,
+                    content_encoding=encoding,
+                    transport=transport,
+                    agent=agent[:200],
+                )
+            )
+        except Gone:
+            raise
+        except Exception as error:  # a sender must always learn whether to send again
+            return self._refusal(error, content_type, transport, agent)
+        finally:
+            self._waiting -= counted
+        answer = success_body(kind, content_type, received.rejected, "; ".join(received.reasons))
+        return _Reply(200, answer, response_type(content_type))
+
+    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The body. Raises PayloadError: 413 where it is too large, 503 where too much waits already."""
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._most:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        counted = 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Gone
+                chunk: bytes = message.get("body", b"")
+                if chunk:
+                    counted += len(chunk)
+                    self._waiting += len(chunk)
+                    if counted > self._most:
+                        raise self._too_large()
+                    if self._waiting > self._most_waiting:
+                        raise PayloadError(
+                            "too many requests are waiting; send this one again", http_status=503
+                        )
+                    chunks.append(chunk)
+                if not message.get("more_body"):
+                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        finally:
+            self._waiting -= counted
+
+    async def _take(self, arrival: Arrival) -> Received:
+        """Hand it in, and wait until it is on disk."""
+        entrance, loop = self._entrance(), asyncio.get_running_loop()
+        done: asyncio.Future[Received] = loop.create_future()
+
+        def answer(given: Received | AssayError) -> None:
+            loop.call_soon_threadsafe(_resolve, done, given)
+
+        if entrance.is_quick(arrival):
+            entrance.take(arrival, answer)
+        else:
+            self._limiter = self._limiter or anyio.CapacityLimiter(_THREADS)
+            await anyio.to_thread.run_sync(partial(entrance.take, arrival, answer), limiter=self._limiter)
+        return await done
+
+    def _refusal(self, error: Exception, content_type: str, transport: str, agent: str) -> _Reply:
+        problem = problem_of(error, self._rng)
+        self._entrance().refused(problem.status, transport, agent)
+        after = problem.retry_after_s
+        return _Reply(
+            problem.status,
+            error_body(problem.message, content_type, problem.status),
+            response_type(content_type),
+            () if after is None else ((b"retry-after", str(after).encode()),),
+        )
+
+    def _too_large(self) -> PayloadError:
+        limit = f"{self._most / MEBIBYTE:g} MiB"
+        return PayloadError(f"the request is larger than {limit}; send smaller batches", http_status=413)
+
+
+def _resolve(done: asyncio.Future[Received], given: Received | AssayError) -> None:
+    if done.done():
+        return
+    if isinstance(given, AssayError):
+        done.set_exception(given)
+    else:
+        done.set_result(given)

@@ -16,12 +16,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
-from assay.web import api, assets, logs, operations, overview, receive, run
+from assay.web import api, assets, feedback, logs, operations, overview, receive, run
 from assay.web.base import Pages, Site
 from assay.web.body import MEBIBYTE, Intake
 from assay.web.charts import Charts
-from assay.web.guard import Guard
+from assay.web.guard import Guard, host_checker
 from assay.web.problems import answer, problem_of
 from assay.web.render import Renderer
 
@@ -40,7 +41,7 @@ def create_web(
     charts: Charts | None = None,
     most_request_bytes: int = 64 * MEBIBYTE,
     most_waiting_bytes: int = 256 * MEBIBYTE,
-) -> Starlette:
+) -> ASGIApp:
     """The pages, the API and the trace receiver of a project, as an ASGI application.
 
     Host names beside this machine's own must be in `allowed_hosts`. `warm` loads the chart
@@ -51,7 +52,6 @@ def create_web(
         charts=charts or Charts(),
         rng=rng or random.Random(),
     )
-    traces = Intake(most=most_request_bytes, most_waiting=most_waiting_bytes)
     payloads = Intake(most=512 * MEBIBYTE, most_waiting=1024 * MEBIBYTE)
 
     def view(function: View) -> Callable[[Request], Response]:
@@ -65,25 +65,42 @@ def create_web(
         Route("/metrics", view(overview.metrics)),
         Route("/explain/{metric}", view(overview.explain)),
         Route("/operations", view(operations.operations)),
-        Route("/v1/traces", receive.Receiver(site, traces).receive, methods=["POST"]),
+        *(Route(path, _no_other_method, methods=["POST"]) for path in receive.PATHS),
+        *feedback.routes(site),
         Route("/api/report", view(api.report)),
         Route("/api/estimate/{metric}", view(api.estimate)),
         Route("/api/accounting/{metric}", view(api.accounting)),
         Route("/api/logs", view(api.logs)),
+        Route("/api/arrivals", view(api.open_logs)),
+        Route("/api/series", view(api.series)),
         Route("/api/conversations", view(api.conversation)),
         Route("/api/conversations/{id:path}", view(api.conversation)),
+        Route("/api/ingest", view(api.ingest)),
         Route("/api/run/{operation}", partial(run.run_operation, site, payloads), methods=["POST"]),
         Route("/healthz", lambda request: PlainTextResponse("ok\n")),
         Route("/static/vega.js", view(assets.chart_script)),
         Mount("/static", assets.Assets()),
     ]
 
-    return Starlette(
+    pages = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
         exception_handlers={HTTPException: partial(_explain, site)},
         lifespan=partial(_lifespan, site.charts, warm),
     )
+    return receive.Receiver(
+        pages,
+        lambda: app.door,
+        host_allowed=host_checker(allowed_hosts),
+        rng=site.rng,
+        most_request_bytes=most_request_bytes,
+        most_waiting_bytes=most_waiting_bytes,
+    )
+
+
+async def _no_other_method(request: Request) -> Response:
+    """Reached only where the host is refused, which the guard does first: OTLP is answered before."""
+    raise HTTPException(404)
 
 
 def _show(site: Site, view: View, request: Request) -> Response:

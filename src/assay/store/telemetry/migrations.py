@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.errors import StoreError
-from assay.store.telemetry import schema
+from assay.store.telemetry import intake, schema
+from assay.store.telemetry.anew import make_anew
 from assay.store.telemetry.schema import Topology, create_table
 
 if TYPE_CHECKING:
@@ -49,8 +50,17 @@ def _records(topology: Topology) -> tuple[str, ...]:
     return (*create_table(schema.OTEL_LOGS, topology), *dropped)
 
 
+def _intake(topology: Topology) -> tuple[str, ...]:
+    tables = (intake.INTAKE, intake.REJECTED)
+    return tuple(statement for table in tables for statement in create_table(table, topology))
+
+
 def _derived(topology: Topology) -> tuple[str, ...]:
     return create_table(schema.DERIVED, topology)
+
+
+def _by_time(topology: Topology) -> tuple[str, ...]:
+    return make_anew(schema.SIGNALS, topology)
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -59,6 +69,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=3, title="signals, selections and scores", statements=_logs),
     Migration(number=4, title="what settling works on, and how far it has come", statements=_settling),
     Migration(number=5, title="log records as the Collector's exporter stores them", statements=_records),
+    Migration(number=6, title="what was taken in, and what was turned away", statements=_intake),
+    Migration(number=7, title="signals in order of time, with further facts", statements=_by_time),
     Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
 )
 

@@ -1,0 +1,338 @@
+"""From the journal to the store: one thread decodes many requests as one table and inserts it.
+
+What the store can't take just now stays in the journal; what it never takes is put aside with its
+reason, alone. After a crash, or an insert that broke half-way, rows that already stand there are
+left out (`Shelf.put_again`), so that nothing is lost and nothing doubled."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import Literal, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from assay.errors import StoreError, StoreFull, StoreHeld, StoreUnreachable
+from assay.ingest.journal import Journal, name_thread
+from assay.ingest.otlp import decode_logs, decode_traces
+from assay.ingest.payload import Kind, Limits, Payload
+from assay.ingest.rejection import Rejection
+from assay.ingest.segment import Entry, Parcel, Position
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES, BATCH_ITEMS = 64 * 2**20, 50_000
+ENOUGH_BYTES = 16 * 2**20
+GATHER_S, LONGEST_S, REST = 0.2, 1.0, 4.0
+"""A batch waits for `GATHER_S` at least and `LONGEST_S` at most; between, until `REST` times as long
+has passed as the last insert took, so that inserts take at most a fifth of one core while little comes."""
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 10.0
+DRAIN_S = 5.0
+"""On the way out: what is not stored by then is stored at the next start."""
+HOPELESS, PATIENCE = 8, 6
+"""So many rows refused and none taken: it is the store. So many times out of memory: it is the row."""
+
+RowKind = Literal["spans", "records"]
+_PASSING = (StoreFull, StoreHeld, StoreUnreachable, OSError, MemoryError)
+"""Faults that have nothing to do with the rows."""
+
+
+class Shelf(Protocol):
+    """Where rows go. Both return when they are on disk, and raise StoreError."""
+
+    def put(self, kind: RowKind, rows: pa.Table) -> None: ...
+
+    def put_again(self, kind: RowKind, rows: pa.Table) -> None:
+        """The same for rows of which some may stand there already: those are left out."""
+        ...
+
+
+class News(Protocol):
+    """Who wants to know what was stored, and what was not."""
+
+    def applied(self, parcels: Sequence[Parcel], rows: Rows) -> None: ...
+
+    def tick(self) -> None:
+        """Called about twice a second while there is nothing to do, and after each batch."""
+        ...
+
+    def rejected(self, parcel: Parcel, rejections: Sequence[Rejection]) -> None: ...
+
+    def buried(self, name: str, content: bytes, parcel: Parcel | None, reason: str) -> None:
+        """Keep what can never be stored, and say why."""
+        ...
+
+
+class Rows(NamedTuple):
+    """What requests hold: tables for `otel_traces` and `otel_logs`."""
+
+    spans: tuple[pa.Table, ...] = ()
+    records: tuple[pa.Table, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+class _Stuck(Exception):
+    """The store refuses rows and it is not proved that it takes others: not the rows' fault, perhaps."""
+
+
+def decode(payloads: Sequence[Payload], limits: Limits) -> Rows:
+    """The rows of many payloads. Raises what the damaged one of them raises."""
+    of_kind: dict[Kind, list[Payload]] = {"traces": [], "logs": [], "spans": [], "records": []}
+    for payload in payloads:
+        of_kind[payload.kind].append(payload)
+    rejections: tuple[Rejection, ...] = ()
+    spans = [_read_arrow(payload) for payload in of_kind["spans"]]
+    records = [_read_arrow(payload) for payload in of_kind["records"]]
+    if of_kind["traces"]:
+        traces = decode_traces(of_kind["traces"], limits)
+        spans.append(traces.spans)
+        rejections += traces.rejections
+    if of_kind["logs"]:
+        logs = decode_logs(of_kind["logs"], limits)
+        records.append(logs.records)
+        rejections += logs.rejections
+    return Rows(_joined(spans), _joined(records), rejections)
+
+
+def _read_arrow(payload: Payload) -> pa.Table:
+    return pa.ipc.open_stream(BytesIO(payload.body)).read_all()
+
+
+def _joined(tables: Sequence[pa.Table]) -> tuple[pa.Table, ...]:
+    """One table of each schema."""
+    groups: list[list[pa.Table]] = []
+    for table in tables:
+        for group in groups:
+            if group[0].schema.equals(table.schema):
+                group.append(table)
+                break
+        else:
+            groups.append([table])
+    joined = (pa.concat_tables(group) for group in groups)
+    return tuple(table for table in joined if table.num_rows)
+
+
+class Applier:
+    """The thread. `flush` waits for what has been acknowledged; `problem` says why that takes longer."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        shelf: Shelf,
+        news: News,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.problem = ""
+        self._journal, self._shelf, self._news = journal, shelf, news
+        self._limits, self._clock = limits, clock
+        self._uncertain_bytes = 2 * BATCH_BYTES
+        """Of what an earlier process left, so much may have been stored without its bookmark."""
+        self._changed = threading.Condition()
+        self._hurry_to = Position(0, 0)
+        self._closing_at: float | None = None
+        self._attempts = self._tries = 0
+        self._idle_from, self._took_s = 0.0, 0.0
+        self._thread = threading.Thread(target=self._run, name="assay-apply", daemon=True)
+        self._thread.start()
+
+    def flush(self, timeout_s: float) -> None:
+        """Return once all that is acknowledged can be queried. Raises StoreError where that can't be."""
+        target = self._journal.end
+        until = self._clock() + timeout_s
+        with self._changed:
+            attempts = self._attempts
+            while self._journal.applied < target:
+                self._hurry_to = max(self._hurry_to, target)
+                self._changed.notify_all()
+                if self.problem and self._attempts > attempts + 1:
+                    raise StoreError(f"what was taken in waits in the journal: {self.problem}")
+                if (left := until - self._clock()) <= 0:
+                    raise StoreError(
+                        f"what was taken in is not in the store after {timeout_s:g} s; the journal has it"
+                    )
+                self._changed.wait(min(left, 0.5))
+
+    def close(self) -> None:
+        """Store what the journal holds if that can be done soon, then stop."""
+        with self._changed:
+            self._closing_at = self._clock()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        name_thread("assay-apply")
+        while self._gather():
+            taken = self._journal.take(BATCH_BYTES, BATCH_ITEMS)
+            began = self._clock()
+            try:
+                for damage, content in self._journal.pop_damages():
+                    self._news.buried("journal", content, None, f"damaged bytes of {damage.place}")
+                stored = self._apply(taken.entries, taken.upto)
+                self._news.tick()
+            except Exception:  # nothing may end this thread
+                log.exception("what was taken in could not be stored")
+                self._journal.rewind(self._journal.applied)
+                stored = self._pause(LONGEST_DELAY_S)
+            self._idle_from = self._clock()
+            self._took_s = self._idle_from - began
+            with self._changed:
+                self._changed.notify_all()
+            if not stored:
+                return
+
+    def _gather(self) -> bool:
+        """Wait until a batch is worth its insert; False when all is done or there is no more time."""
+        while not self._journal.wait(0.5):
+            self._news.tick()
+            if self._closing_at is not None:
+                return False
+        arrived = self._clock()
+        due = min(max(arrived + GATHER_S, self._idle_from + REST * self._took_s), arrived + LONGEST_S)
+        with self._changed:
+            while self._journal.applied >= self._hurry_to and self._closing_at is None:
+                if (left := due - self._clock()) <= 0 or self._journal.untaken_bytes() >= ENOUGH_BYTES:
+                    break
+                self._changed.wait(min(left, 0.1))
+            out_of_time = self._closing_at is not None and self._clock() - self._closing_at > DRAIN_S
+        return not out_of_time
+
+    def _apply(self, entries: list[Entry], upto: Position) -> bool:
+        """Store a batch, however long that takes; False when the application closes before."""
+        careful, delay_s = self._is_uncertain(entries), FIRST_DELAY_S
+        parcels = [entry.parcel for entry in entries]
+        rows = self._decode(parcels)
+        self._tries = 0
+        while True:
+            self._tries += 1
+            try:
+                self._put(rows, careful)
+                self._journal.checkpoint(upto, max((one.payload.received_ns for one in parcels), default=0))
+            except (_Stuck, *_PASSING) as error:
+                log.warning("what was taken in can't be stored yet, trying again: %s", error)
+                with self._changed:
+                    self.problem, self._attempts = str(error), self._attempts + 1
+                    self._changed.notify_all()
+                if not self._pause(delay_s):
+                    return False
+                careful, delay_s = True, min(2 * delay_s, LONGEST_DELAY_S)
+                if isinstance(error, _Stuck) and sum(parcel.items for parcel in parcels) < BATCH_ITEMS:
+                    more = self._journal.take(BATCH_BYTES // 4, BATCH_ITEMS // 4)
+                    added, upto = [entry.parcel for entry in more.entries], more.upto
+                    parcels, rows = [*parcels, *added], _added(rows, self._decode(added))
+            else:
+                self.problem = ""
+                self._news.applied(parcels, rows)
+                return True
+
+    def _is_uncertain(self, entries: Sequence[Entry]) -> bool:
+        """Whether an earlier process may have stored some of these."""
+        found = [entry.parcel for entry in entries if entry.again]
+        uncertain = bool(found) and self._uncertain_bytes > 0
+        self._uncertain_bytes -= sum(max(one.size_bytes, len(one.payload.body)) for one in found)
+        return uncertain
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait; False at once when the application closes."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._closing_at is not None, seconds)
+
+    def _put(self, rows: Rows, careful: bool) -> None:
+        for table in rows.spans:
+            self._store("spans", table, careful)
+        for table in rows.records:
+            self._store("records", table, careful)
+
+    def _decode(self, parcels: Sequence[Parcel]) -> Rows:
+        """The rows of these parcels; one that can't be read is put aside, alone."""
+        if not parcels:
+            return Rows()
+        try:
+            rows = decode([parcel.payload for parcel in parcels], self._limits)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if len(parcels) > 1:
+                half = len(parcels) // 2
+                return _added(self._decode(parcels[:half]), self._decode(parcels[half:]))
+            log.exception("a request can't be decoded and is put aside")
+            self._news.buried("request", parcels[0].payload.body, parcels[0], f"{type(error).__name__}")
+            return Rows()
+        if rows.rejections:
+            if len(parcels) == 1:
+                self._news.rejected(parcels[0], rows.rejections)
+            else:
+                for parcel in parcels:
+                    one = decode([parcel.payload], self._limits)
+                    if one.rejections:
+                        self._news.rejected(parcel, one.rejections)
+        return rows
+
+    def _store(self, kind: RowKind, rows: pa.Table, careful: bool) -> None:
+        """Insert; where the store refuses, all but the rows that it refuses alone."""
+        try:
+            (self._shelf.put_again if careful else self._shelf.put)(kind, rows)
+        except _PASSING:
+            raise
+        except Exception as error:
+            for row, reason in self._sift(kind, rows, error):
+                self._news.buried(kind, _write_arrow(row), None, reason)
+
+    def _sift(self, kind: RowKind, rows: pa.Table, error: Exception) -> list[tuple[pa.Table, str]]:
+        """Store these rows but those that are refused alone. Raises _Stuck unless others were taken."""
+        todo, stored, refused = [rows], 0, list[tuple[pa.Table, str]]()
+        while todo:
+            part = todo.pop()
+            try:
+                if part is not rows:
+                    self._shelf.put_again(kind, part)
+                    stored += part.num_rows
+                    continue
+            except _PASSING:
+                raise
+            except Exception as again:
+                error = again
+            if part.num_rows > 1:
+                half = part.num_rows // 2
+                todo += [part.slice(half), part.slice(0, half)]
+                continue
+            if _is_memory(error) and self._tries < PATIENCE:
+                raise _Stuck(f"the store has no memory for it: {error}")
+            refused.append((part, _named(error)))
+            if not stored and len(refused) >= HOPELESS:
+                break
+        if not stored:
+            raise _Stuck(_named(error))
+        return refused
+
+
+def _named(error: Exception) -> str:
+    """What the store said, without what it may have quoted from the rows."""
+    text = str(error)
+    code, name = re.search(r"Code: (\d+)", text), re.search(r"\(([A-Z][A-Z_]{4,})\)", text)
+    said = [found[1] for found in (code, name) if found] or [type(error).__name__]
+    return f"the store refuses it ({' '.join(said)})"
+
+
+def _is_memory(error: Exception) -> bool:
+    return "MEMORY_LIMIT_EXCEEDED" in str(error) or "Code: 241" in str(error)
+
+
+def _added(one: Rows, other: Rows) -> Rows:
+    return Rows(
+        _joined((*one.spans, *other.spans)),
+        _joined((*one.records, *other.records)),
+        (*one.rejections, *other.rejections),
+    )
+
+
+def _write_arrow(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return sink.getvalue().to_pybytes()
