@@ -122,7 +122,7 @@ class _Desk:
             return open_plan(source, self.options, self.scratch, self.progress)
         except FileError as error:
             if not source.is_named:
-                return _skipped(source.name, str(error))
+                return _skipped(source.name, f"left out: {error}")
             if source.name in str(error):
                 raise
             raise FileError(f"{source.name}: {error}", row=error.row, column=error.column) from error
@@ -163,7 +163,8 @@ def _import(
             progress=desk.progress,
             restart=restart,
         )
-        return list(_run(desk, sources, opened, importer))
+        reports = {report.file: report for report in _run(desk, sources, opened, importer)}
+    return [reports[source.name] for source in sources]
 
 
 def _run(
@@ -177,7 +178,9 @@ def _run(
         done = None if source.is_named else importer.finished(source.identity)
         if done is not None:
             yield _skipped(
-                source.name, f"imported on {done.done[:16].replace('T', ' ')}, unchanged (--restart: again)"
+                source.name,
+                f"unchanged since it was imported on {done.done[:16].replace('T', ' ')} "
+                "(--restart imports it again)",
             )
             continue
         plan = opened.get(source.name) or desk.open(source)
@@ -230,9 +233,7 @@ def _rejects(path: Path | None) -> Iterator[Any]:
 
 def _show(report: ImportReport) -> None:
     if report.skipped:
-        out.print(
-            f"{printable(report.file)}: left out: {printable(report.skipped)}", soft_wrap=True, markup=False
-        )
+        out.print(f"{printable(report.file)}: {printable(report.skipped)}", soft_wrap=True, markup=False)
         return
     if report.format == "rows":
         counts = [count_text(report.rows, "row"), count_text(report.conversations or 0, "conversation")]
@@ -261,7 +262,7 @@ def _show_previews(previews: Sequence[dict[str, Any]]) -> None:
     for one in previews:
         if "skipped" in one:
             out.print(
-                f"{printable(one['file'])}: left out: {printable(one['skipped'])}",
+                f"{printable(one['file'])}: {printable(one['skipped'])}",
                 soft_wrap=True,
                 markup=False,
             )

@@ -56,7 +56,12 @@ class Source:
     @property
     def identity(self) -> str:
         """The same for as long as the file is: its place, its size and when it was last changed."""
-        return f"{self.name}\0{self.size_bytes}\0{self.modified_ns}"
+        place = str(Path(self.name).absolute()) if self.is_local and not self._scheme else self.name
+        return f"{place}\0{self.size_bytes}\0{self.modified_ns}"
+
+    @property
+    def _scheme(self) -> bool:
+        return "://" in self.name
 
     def open(self) -> BinaryIO:
         """Its bytes, decompressed, from the start. Raises FileError where it can't be opened."""
@@ -101,8 +106,8 @@ class Source:
 def find_sources(places: Sequence[str]) -> list[Source]:
     """The files at these places, each once, in order of name within a place.
 
-    A place is a path, a folder (all files in it that can be imported), a pattern with `*`, `?` or
-    `**`, or an address: `s3://`, `gs://`, `abfs://` or `file://`. Raises FileError where nothing is.
+    A place is a path, a folder (all files in it that can be imported), a pattern with `*`, `?`, `[ab]`
+    or `**`, or an address: `s3://`, `gs://`, `abfs://` or `file://`. Raises FileError where nothing is.
     """
     found: dict[tuple[str, str], Source] = {}
     for place in places:
@@ -149,19 +154,18 @@ def _filesystem(place: str) -> tuple[fs.FileSystem, str, str]:
         return fs.LocalFileSystem(), place, ""
     if scheme in ("http", "https"):
         raise FileError(f"{place}: download it first (curl -O), then import the file")
-    # a pattern's characters have a meaning in addresses, or none
-    bare, _, query = place.partition("?") if scheme != "file" else (place, "", "")
-    address = _GLOB.split(bare, maxsplit=1)[0]
-    options = f"?{query}" if "=" in query else ""
-    pattern = bare if options or not query else place
+    # `?` begins options in an address (`?region=eu-west-1`), it is no wildcard there
+    address, mark, options = place.partition("?")
+    wild = _GLOB.search(address)
+    cut = len(address) if wild is None else address.rindex("/", 0, wild.start()) + 1
     try:
-        files, path = fs.FileSystem.from_uri(address + options)
+        files, path = fs.FileSystem.from_uri(address[:cut] + mark + options)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise FileError(
             f"{place} is no place that files can be read from: {error}. Give a path, or an address that "
             "begins with s3://, gs:// or abfs://"
         ) from None
-    whole = path + pattern[len(address) :]
+    whole = f"{path.rstrip('/')}/{address[cut:]}" if address[cut:] else path
     return files, whole, "" if scheme == "file" else f"{scheme}://"
 
 

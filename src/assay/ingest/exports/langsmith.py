@@ -46,6 +46,8 @@ _TAKEN: Final = {
     "total_cost",
     "prompt_cost",
     "completion_cost",
+    "prompt_token_details",
+    "completion_token_details",
     "feedback_stats",
     "child_run_ids",
     "direct_child_run_ids",
@@ -160,6 +162,7 @@ def _attributes(cells: Mapping[str, Any]) -> dict[str, object]:
         "gen_ai.request.max_tokens": invocation.get("max_tokens"),
         "gen_ai.request.top_p": invocation.get("top_p"),
         **(_usage(cells, outputs) if is_model else {}),
+        "langsmith.feedback_stats": object_of(cells.get("feedback_stats")),
         "gen_ai.prompt": json_text(inputs) if inputs else None,
         "gen_ai.completion": json_text(outputs) if outputs else None,
         **{f"langsmith.metadata.{key}": one for key, one in metadata.items() if key != "invocation_params"},
@@ -172,6 +175,8 @@ def _usage(cells: Mapping[str, Any], outputs: object) -> dict[str, object]:
     answer = object_of(outputs)
     usage = object_of(answer.get("usage_metadata")) or object_of(answer.get("usage"))
     usage = usage or object_of(object_of(answer.get("llm_output")).get("token_usage"))
+    read = object_of(cells.get("prompt_token_details")) or object_of(usage.get("input_token_details"))
+    written = object_of(cells.get("completion_token_details")) or object_of(usage.get("output_token_details"))
     told = {
         "gen_ai.usage.input_tokens": (
             cells.get("prompt_tokens"),
@@ -185,6 +190,9 @@ def _usage(cells: Mapping[str, Any], outputs: object) -> dict[str, object]:
         ),
         "gen_ai.usage.total_tokens": (cells.get("total_tokens"), usage.get("total_tokens")),
         "gen_ai.usage.cost": (cells.get("total_cost"),),
+        "gen_ai.usage.cache_read.input_tokens": (read.get("cache_read"),),
+        "gen_ai.usage.cache_write.input_tokens": (read.get("cache_creation"),),
+        "gen_ai.usage.reasoning.output_tokens": (written.get("reasoning"),),
     }
     numbers = {key: next((n for n in map(number_of, choices) if n), None) for key, choices in told.items()}
     return dict(numbers)

@@ -63,7 +63,7 @@ class ExportPlan:
             if read <= after:
                 continue
             waiting += 1
-            self._columns.update(row.cells)
+            self._columns.update(name for name, cell in row.cells.items() if cell or cell == 0)
             try:
                 if row.problem is not None:
                     raise row.problem
