@@ -8,7 +8,7 @@ text makes it slow.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from assay.ingest.phones import PHONE_DIGITS, PHONE_KEYS, PHONE_SIEVE, find_phones
 
 KINDS: Final = ("secret", "iban", "card", "email", "ip", "phone")
-"""In order: where two overlap, the earlier one counts."""
+"""In order: where two overlap, the earlier one gives the name."""
 
 
 class Find(NamedTuple):
@@ -36,7 +36,7 @@ _IP_SIEVE = (
 _KEY_SIEVE = (
     r"sk-|[prs]k_|whsec_|AKIA|ASIA|A[GIRN][DPOV]A[0-9A-Z]|gh[oprsu]_|github_pat_|glpat-|xox[a-z]-|xapp-|AIza"
     r"|ya29\.|hf_|npm_|pypi-|SG\.|gsk_|xai-|lsv2_|eyJ|PRIVATE KEY|hooks\.slack\.com|AccountKey="
-    r"|://[^/ :@]{0,99}:[^/ @]|(?i:bearer |authorization|passw|passphrase|pwd|secret|api.?key|access.?key"
+    r"|://[^/ :@]*:[^/ @]|(?i:bearer |authorization|passw|passphrase|pwd|secret|api.?key|access.?key"
     r"|access.?token|auth.?token|refresh.?token|private.?key|cookie)"
 )
 ESCAPED: Final = r"\\u00[2-7]"
@@ -59,7 +59,7 @@ COARSE: Final[Mapping[str, str]] = MappingProxyType({**SIEVES, "phone": PHONE_DI
 SECRET_KEYS: Final = re.compile(
     r"(?:^|[._\-\s])(?:password|passwd|passphrase|secret|api[_\-]?key|access[_\-]?key|private[_\-]?key|"
     r"(?:access|auth|refresh|bearer|id|api|session|csrf)[_\-]?token|client[_\-]?secret|"
-    r"secret[_\-]?(?:access[_\-]?)?key|set-cookie|header\.cookie|x-api-key|credentials?|cvv|cvc)$",
+    r"secret[_\-]?(?:access[_\-]?)?key|set-cookie|header\.(?:cookie|(?:proxy-)?authorization)|x-api-key|credentials?|cvv|cvc)$",
     re.IGNORECASE,
 )
 """Names of attributes and JSON keys whose whole value is a secret."""
@@ -68,20 +68,30 @@ SECRET_KEYS: Final = re.compile(
 def find(text: str, kinds: Collection[str], key: str = "") -> list[Find]:
     """What of these kinds the text holds, in order and without overlaps. `key` is the name under which
     the text stands, where that says what it is."""
-    taken: list[Find] = []
-    for kind in KINDS:
-        if kind not in kinds:
-            continue
-        for start, end in FINDERS[kind](text, key):
-            if all(end <= other.start or start >= other.end for other in taken):
-                taken.append(Find(start, end, kind))
-    return sorted(taken)
+    found = [
+        Find(start, end, kind) for kind in KINDS if kind in kinds for start, end in FINDERS[kind](text, key)
+    ]
+    return without_overlaps(found)
+
+
+def without_overlaps(finds: Sequence[Find]) -> list[Find]:
+    """In the text's order; those that overlap become one, of the kind that was given first."""
+    merged: list[tuple[int, int, int]] = []
+    for start, end, place in sorted(
+        (one.start, one.end, i) for i, one in enumerate(finds) if one.start < one.end
+    ):
+        if merged and start < merged[-1][1]:
+            before = merged[-1]
+            merged[-1] = (before[0], max(before[1], end), min(before[2], place))
+        else:
+            merged.append((start, end, place))
+    return [Find(start, end, finds[place].kind) for start, end, place in merged]
 
 
 # --- e-mail ---------------------------------------------------------------------------------------
 
 _DOMAIN = re.compile(r"@(?:[\w\-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w\-])|@\[[0-9A-Fa-f.:]{3,60}\]")
-_LOCAL = frozenset("!#$%&'*+-/=?^_`{|}~.")
+_LOCAL = frozenset("!#$%&'+-^_~.")
 _LONGEST_LOCAL = 128
 _FILES = ("png", "jpg", "jpeg", "gif", "svg", "webp", "css", "html", "json", "txt", "js", "ts", "tsx", "jsx")
 
@@ -93,7 +103,7 @@ def _emails(text: str, key: str) -> Iterator[tuple[int, int]]:
         start, least = match.start(), max(0, match.start() - _LONGEST_LOCAL)
         while start > least and (text[start - 1].isalnum() or text[start - 1] in _LOCAL):
             start -= 1
-        while start < match.start() and text[start] in "'/=*`{|.?&":  # what stands before an address
+        while start < match.start() and text[start] in "'.&#!":  # what stands before an address
             start += 1
         if start < match.start():
             yield start, match.end()

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hmac
 import re
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assay.errors import ConfigError
 from assay.ingest.content import BARE, Treatment, compile_keep, is_content, treatment_of
 from assay.ingest.escapes import rewrite_text
-from assay.ingest.patterns import COARSE, ESCAPED, KINDS, SECRET_KEYS, SIEVES, Find, find
+from assay.ingest.patterns import COARSE, ESCAPED, KINDS, SECRET_KEYS, SIEVES, Find, find, without_overlaps
+from assay.ingest.pieces import Column, Piece, in_one, mask_of, pc, with_counts
 
 Method = Literal["mask", "hash", "drop", "off"]
 """`mask`: `[email]`. `hash`: `[email:3f9a...]`, the same for the same value. `drop`: the whole text goes."""
@@ -26,10 +25,14 @@ COUNT = "assay.redactions"
 """The attribute that says how much was taken out of a span or record."""
 
 DROPPED = "[dropped]"
+_SHARED = ("ResourceAttributes", "ScopeAttributes")
+"""What many rows share is not counted with each of them."""
+
 _MARKS = "\ufdd0", "\ufdd1"
 _LONGEST_ID = 256
 _IN_IDS = ("secret", "email")
 _MOST_KEYS = 20_000
+_TURNS = 8
 _EMPTY = re.compile(r"\s*(?:|none|null|true|false|[0-9]{1,3}|\[.{0,40}\])\s*", re.IGNORECASE)
 
 
@@ -69,7 +72,10 @@ class Redactor:
         self._rules = rules
         self._own = {name: _checked(name, pattern) for name, pattern in rules.patterns.items()}
         named = (*KINDS, *self._own, *(rules.finder.kinds if rules.finder else ()))
-        self._methods = {kind: rules.methods.get(kind, rules.method) for kind in named}
+        told: Method = "mask" if rules.method == "off" else rules.method
+        self._methods = {
+            kind: rules.methods.get(kind, rules.method if kind in KINDS else told) for kind in named
+        }
         if unknown := set(rules.methods) - set(named):
             raise ConfigError(f"redaction.methods: no kind `{min(unknown)}`; there are {', '.join(named)}")
         if not rules.key and ("hash" in self._methods.values() or rules.hash_user_ids):
@@ -100,71 +106,47 @@ class Redactor:
         """One text that a person wrote, redacted; a comment is content too."""
         if self._rules.drop_content:
             return ""
-        redacted, _ = self._values(None, pa.array([text], pa.string()))
+        redacted, _ = self._values(pa.array([""]), pa.array([text], pa.string()))
         new: str = redacted[0].as_py()
         return new
 
     # --- tables -------------------------------------------------------------------------------
 
     def _table(self, table: pa.Table, texts: Sequence[str], counted: str) -> pa.Table:
+        """Every text of the table in one pass: a pattern is made ready once, however many columns."""
         if not table.num_rows:
             return table
-        columns = {name: _whole(table.column(name)) for name in table.column_names}
+        columns = {name: in_one(table.column(name)) for name in table.column_names}
+        pieces = [Piece.of_texts(name, columns[name]) for name in texts if name in columns]
+        pieces += [piece for name, column in columns.items() if (piece := Piece.of_map(name, column))]
         counts: Counter[int] = Counter()
-        for name in texts:
-            if name in columns:
-                drop = self._rules.drop_content and name in ("Body", "StatusMessage")
-                columns[name], found = self._column(columns[name], drop)
-                counts += found
-        for name, column in columns.items():
-            if name in ("ResourceAttributes", "ScopeAttributes"):
-                columns[name], _ = self._map(column, distinct=True)
-            elif pa.types.is_map(column.type):
-                columns[name], found = self._map(column)
-                counts += found
-            elif pa.types.is_list(column.type) and pa.types.is_map(column.type.value_type):
-                offsets = column.offsets
-                inner, within = self._map(column.values)
-                columns[name] = pa.ListArray.from_arrays(offsets, inner)
-                counts += _by_row(offsets, within)
+        if self._rules.drop_content:
+            for piece in pieces:
+                counts += self._drop(piece)
+        joined = pa.concat_arrays([piece.values for piece in pieces])
+        new, found = self._values(pa.concat_arrays([piece.keys for piece in pieces]), joined)
+        start = 0
+        for piece in pieces:
+            end = start + len(piece.values)
+            within = Counter({place - start: count for place, count in found.items() if start <= place < end})
+            if within:
+                piece.values = new.slice(start, end - start)
+                piece.changed = True
+                if piece.column not in _SHARED:
+                    counts += piece.by_row(within)
+            start = end
+        columns |= {piece.column: piece.rebuilt() for piece in pieces if piece.changed}
         if counts and counted in columns:
-            columns[counted] = _with_counts(columns[counted], counts)
+            columns[counted] = with_counts(columns[counted], COUNT, counts)
         return pa.table(columns)
 
-    def _column(self, values: pa.Array[Any], drop: bool) -> tuple[pa.Array[Any], Counter[int]]:
-        """A column of texts. The few different ones of a column of names are looked at once."""
-        if drop:
-            filled = pc.indices_nonzero(pc.greater(pc.binary_length(values), 0)).to_pylist()
-            return pa.array([""] * len(values), pa.string()), Counter(filled)
-        encoded = values.dictionary_encode()
-        new, found = self._values(None, encoded.dictionary)
-        if not found:
-            return values, Counter()
-        places = encoded.indices.to_pylist()
-        return new.take(encoded.indices), Counter(
-            {row: found[i] for row, i in enumerate(places) if i in found}
-        )
+    def _drop(self, piece: Piece) -> Counter[int]:
+        """Leave out what is content; how much that was in each row."""
+        if piece.is_map:
+            return piece.leave_out(self._content(piece.keys, piece.values))
+        return piece.blank() if piece.column in ("Body", "StatusMessage") else Counter()
 
-    def _map(self, column: pa.Array[Any], *, distinct: bool = False) -> tuple[pa.Array[Any], Counter[int]]:
-        """A column of attributes, and how much was taken out of each row."""
-        offsets, keys, values = column.offsets, column.keys, column.items
-        if not len(values):
-            return column, Counter()
-        dropped: Counter[int] = Counter()
-        if self._rules.drop_content:
-            gone = self._content(keys, values)
-            if some := pc.indices_nonzero(gone).to_pylist():
-                dropped = _by_row(offsets, Counter(some))
-                offsets = _without(offsets, gone)
-                kept = pc.invert(gone)
-                keys, values = keys.filter(kept), values.filter(kept)
-        new, found = self._values(keys, values, distinct=distinct)
-        if not found and not dropped:
-            return column, Counter()
-        build: Callable[..., pa.Array[Any]] = pa.MapArray.from_arrays
-        return build(offsets, keys, new), dropped + _by_row(offsets, found)
-
-    def _content(self, keys: pa.Array[Any], values: pa.Array[Any]) -> pa.Array[Any]:
+    def _content(self, keys: Column, values: Column) -> Column:
         """Which attributes are content, or too long to be the id that their key says."""
         classes, which = self._classes(keys)
         by_key = pa.array([content for _, content in classes], pa.bool_()).take(which)
@@ -173,7 +155,7 @@ class Redactor:
         said = pc.invert(pc.match_substring_regex(values, BARE))
         return pc.fill_null(pc.and_(pc.or_(by_key, long), said), False)
 
-    def _classes(self, keys: pa.Array[Any]) -> tuple[list[tuple[Treatment, bool]], pa.Array[Any]]:
+    def _classes(self, keys: Column) -> tuple[list[tuple[Treatment, bool]], Column]:
         """How each different key is treated and whether it is content, and which of them each key is."""
         encoded = keys.dictionary_encode()
         if len(self._treatments) > _MOST_KEYS:
@@ -190,44 +172,38 @@ class Redactor:
 
     # --- values -------------------------------------------------------------------------------
 
-    def _values(
-        self, keys: pa.Array[Any] | None, values: pa.Array[Any], *, distinct: bool = False
-    ) -> tuple[pa.Array[Any], Counter[int]]:
-        """The values, redacted, and how many finds each had. `distinct`: most of them are the same."""
-        mask = self._suspects(values, distinct=distinct)
-        if keys is not None:
-            classes, which = self._classes(keys)
-            plain = pa.array([treatment == "plain" for treatment, _ in classes], pa.bool_())
-            whole = pa.array([treatment in ("user", "secret") for treatment, _ in classes], pa.bool_())
-            mask = pc.and_not(pc.or_(mask, whole.take(which)), plain.take(which))
-        hits = pc.indices_nonzero(pc.fill_null(mask, False))
-        if not len(hits):
-            return values, Counter()
-        texts = values.take(hits)
-        names = keys.take(hits).to_pylist() if keys is not None else [""] * len(hits)
-        kinds = self._kinds_of(texts)
-        own = self._own_finds(texts.to_pylist())
-        done: dict[tuple[str, str], tuple[str, int]] = {}
+    def _values(self, keys: Column, values: Column) -> tuple[Column, Counter[int]]:
+        """The values, redacted, and how many finds each had."""
+        classes, which = self._classes(keys)
+        plain = pa.array([treatment == "plain" for treatment, _ in classes], pa.bool_())
+        whole = pa.array([treatment in ("user", "secret") for treatment, _ in classes], pa.bool_())
+        suspects = pc.and_not(pc.or_(self._suspects(values), whole.take(which)), plain.take(which))
+        hits = pc.indices_nonzero(pc.fill_null(suspects, False))
         found: Counter[int] = Counter()
-        new = texts.to_pylist()
-        for place, (row, key) in enumerate(zip(hits.to_pylist(), names, strict=True)):
-            said = new[place]
-            if (key, said) not in done:
-                done[key, said] = self._redact(said, key, kinds[place], own)
-            new[place], count = done[key, said]
+        if not len(hits):
+            return values, found
+        texts = values.take(hits)
+        kinds, said = self._kinds_of(texts), texts.to_pylist()
+        own = self._own_finds(said)
+        done: dict[tuple[str, str], tuple[str, int]] = {}
+        replacements = []
+        for row, key, text, some in zip(
+            hits.to_pylist(), keys.take(hits).to_pylist(), said, kinds, strict=True
+        ):
+            if (key, text) not in done:
+                done[key, text] = self._redact(text, key, some, own)
+            new, count = done[key, text]
             if count:
                 found[row] = count
-        if not found:
-            return values, found
-        replacements = [text for text, row in zip(new, hits.to_pylist(), strict=True) if row in found]
-        changed = _mask(found, len(values))
-        return pc.replace_with_mask(values, changed, pa.array(replacements, pa.string())), found
+                replacements.append(new)
+        if found:
+            values = pc.replace_with_mask(
+                values, mask_of(found, len(values)), pa.array(replacements, pa.string())
+            )
+        return values, found
 
-    def _suspects(self, values: pa.Array[Any], *, distinct: bool) -> pa.Array[Any]:
+    def _suspects(self, values: Column) -> Column:
         """Which values may hold something."""
-        if distinct:
-            encoded = values.dictionary_encode()
-            return self._suspects(encoded.dictionary, distinct=False).take(encoded.indices)
         mask = pc.match_substring_regex(values, self._sieve)
         if self._rules.finder is not None:
             return pc.or_(mask, pc.match_substring_regex(values, r"\pL{2}"))
@@ -239,7 +215,7 @@ class Redactor:
                     mask = pc.or_(mask, pc.match_substring_regex(values, r'^\s*[\[{"]'))
         return mask
 
-    def _kinds_of(self, texts: pa.Array[Any]) -> list[frozenset[str]]:
+    def _kinds_of(self, texts: Column) -> list[frozenset[str]]:
         """Which kinds each of the texts may hold."""
         hidden = pc.match_substring_regex(texts, ESCAPED).to_pylist()
         by_kind = {kind: pc.match_substring_regex(texts, SIEVES[kind]).to_pylist() for kind in self._kinds}
@@ -264,7 +240,12 @@ class Redactor:
 
         for text in texts:
             rewrite_text(text, collect)
-        every = pa.array([_unmarked(leaf) for leaf in leaves], pa.string())
+        self._look(leaves)
+        return leaves
+
+    def _look(self, leaves: Mapping[str, list[Find]]) -> None:
+        """Add what the team's own patterns and the finder see in each of these texts."""
+        every: Column = pa.array([_unmarked(leaf) for leaf in leaves], pa.string())
         for name, pattern in self._own.items():
             marked = pc.replace_substring_regex(every, f"({pattern})", rf"{_MARKS[0]}\1{_MARKS[1]}")
             for finds, text in zip(leaves.values(), marked.to_pylist(), strict=True):
@@ -272,7 +253,6 @@ class Redactor:
         if self._rules.finder is not None:
             for leaf, finds in leaves.items():
                 finds.extend(one for one in self._rules.finder.find(leaf) if self._methods[one.kind] != "off")
-        return leaves
 
     def _redact(
         self, text: str, key: str, kinds: frozenset[str], own: Mapping[str, Sequence[Find]]
@@ -305,17 +285,29 @@ class Redactor:
             return (text, 0) if _EMPTY.fullmatch(text) else (self._replace("secret", text), 1)
         if not text:
             return text, 0
-        shielded = self._shield(text)
-        finds = _without_overlaps([*own.get(shielded, ()), *find(shielded, kinds, key)])
-        if not finds:
-            return text, 0
-        if any(self._methods[one.kind] == "drop" for one in finds):
-            return DROPPED, len(finds)
-        parts, place = [], 0
-        for start, end, kind in finds:
-            parts += [text[place:start], self._replace(kind, text[start:end])]
-            place = end
-        return "".join([*parts, text[place:]]), len(finds)
+        count = 0
+        for turn in range(_TURNS):  # where something was taken out, what stood beside it may show
+            shielded = self._shield(text)
+            seen = own.get(shielded, ()) if not turn else self._seen(shielded)
+            finds = without_overlaps([*seen, *find(shielded, kinds, key)])
+            if not finds:
+                break
+            count += len(finds)
+            if any(self._methods[one.kind] == "drop" for one in finds):
+                return DROPPED, count
+            parts, place = [], 0
+            for start, end, kind in finds:
+                parts += [text[place:start], self._replace(kind, text[start:end])]
+                place = end
+            text = "".join([*parts, text[place:]])
+        return text, count
+
+    def _seen(self, text: str) -> list[Find]:
+        if not self._own and self._rules.finder is None:
+            return []
+        leaves: dict[str, list[Find]] = {text: []}
+        self._look(leaves)
+        return leaves[text]
 
     def _shield(self, text: str) -> str:
         """What stands in for something taken out is never looked into: nothing goes beyond a line's end."""
@@ -343,15 +335,6 @@ def _plainest(kind: str, value: str) -> str:
     return value.lower() if kind in ("email", "ip") else value
 
 
-def _without_overlaps(finds: Sequence[Find]) -> list[Find]:
-    """Of finds that overlap, the first given counts; in the text's order."""
-    taken: list[Find] = []
-    for one in finds:
-        if one.start < one.end and all(one.end <= other.start or one.start >= other.end for other in taken):
-            taken.append(one)
-    return sorted(taken)
-
-
 def _checked(name: str, pattern: str) -> str:
     """A team's pattern that RE2 can use. Raises ConfigError."""
     if name in (*KINDS, "user", "dropped") or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
@@ -370,7 +353,7 @@ def _checked(name: str, pattern: str) -> str:
 
 
 def _is_anchored(pattern: str) -> bool:
-    return bool(re.search(r"(?<![\[\\])\^|(?<!\\)\$|\\[AzbB]", pattern))
+    return bool(re.search(r"(?<![\[\\])\^|(?<!\\)\$|\\[Az]", pattern))
 
 
 def _unmarked(text: str) -> str:
@@ -388,70 +371,3 @@ def _between_marks(text: str) -> list[tuple[int, int]]:
             finds.append((place, place + len(inside)))
         place += len(inside) + len(after)
     return finds
-
-
-# --- Arrow ----------------------------------------------------------------------------------------
-
-
-def _whole(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
-    """A column in one piece, of texts that are plain."""
-    one = column.combine_chunks()
-    whole = one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
-    return whole.cast(pa.string()) if pa.types.is_dictionary(whole.type) else whole
-
-
-def _mask(rows: Iterable[int], size: int) -> pa.Array[Any]:
-    """True at these rows."""
-    bits = bytearray((size + 7) // 8)
-    for row in rows:
-        bits[row >> 3] |= 1 << (row & 7)
-    return pa.Array.from_buffers(pa.bool_(), size, [None, pa.py_buffer(bits)])
-
-
-def _by_row(offsets: pa.Array[Any], found: Counter[int]) -> Counter[int]:
-    """Finds by the row of a list column, from finds by the place of the element."""
-    if not found:
-        return found
-    starts, rows = offsets.to_pylist(), Counter[int]()
-    for place, count in found.items():
-        rows[bisect_right(starts, place) - 1] += count
-    return rows
-
-
-def _without(offsets: pa.Array[Any], gone: pa.Array[Any]) -> pa.Array[Any]:
-    """The offsets of lists once the elements that are `gone` are left out."""
-    kept = pc.cumulative_sum(pc.cast(pc.invert(gone), pa.int32()))
-    return pa.concat_arrays([pa.array([0], pa.int32()), kept]).take(offsets)
-
-
-def _with_counts(column: pa.Array[Any], counts: Counter[int]) -> pa.Array[Any]:
-    """Attributes with one more, the count, on these rows; it replaces one of that name."""
-    offsets, keys, values = column.offsets.to_pylist(), column.keys, column.items
-    new_offsets, new_keys, new_values = [0], [], []
-    begun = size = 0
-    name = pa.array([COUNT], pa.string())
-    begun = offsets[0]
-    for row in range(len(column)):
-        if row in counts:
-            end = offsets[row + 1]
-            own = [
-                i
-                for i, key in enumerate(keys.slice(offsets[row], end - offsets[row]).to_pylist())
-                if key == COUNT
-            ]
-            stop = offsets[row] + own[0] if own else end
-            new_keys += [keys.slice(begun, stop - begun), name]
-            new_values += [values.slice(begun, stop - begun), pa.array([str(counts[row])], pa.string())]
-            begun = stop + 1 if own else end
-            if own and begun < end:
-                new_keys.append(keys.slice(begun, end - begun))
-                new_values.append(values.slice(begun, end - begun))
-                begun = end
-            size += end - offsets[row] + (0 if own else 1)
-        else:
-            size += offsets[row + 1] - offsets[row]
-        new_offsets.append(size)
-    new_keys.append(keys.slice(begun, offsets[-1] - begun))
-    new_values.append(values.slice(begun, offsets[-1] - begun))
-    build: Callable[..., pa.Array[Any]] = pa.MapArray.from_arrays
-    return build(pa.array(new_offsets, pa.int32()), pa.concat_arrays(new_keys), pa.concat_arrays(new_values))
