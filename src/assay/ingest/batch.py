@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 from assay.ingest.columns import (
     EARLIEST_NS,
     EVENT_NAME,
@@ -17,9 +19,12 @@ from assay.ingest.columns import (
     RecordRow,
     SpanRow,
     Text,
+    records_table,
+    spans_table,
 )
 from assay.ingest.payload import Limits
 from assay.ingest.rejection import Rejection, Rejections
+from assay.ingest.shapes import Tree
 
 _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
 _NO_TRACE = "no valid trace id (16 bytes, not all zero)"
@@ -57,6 +62,12 @@ class Batch:
                     count=count,
                 )
             )
+
+    def table(self, tree: Tree) -> pa.Table:
+        """What was taken."""
+        if tree == "traces":
+            return spans_table(self.spans, self.origins)
+        return records_table(self.records, self.origins)
 
     def add_span(
         self,

@@ -23,13 +23,13 @@ EVENT_NAME = "event.name"
 EARLIEST_NS, LATEST_NS = 946_684_800 * 10**9, 4_102_444_800 * 10**9
 """2000 and 2100: a time outside is none."""
 
-_TIME: pa.DataType = pa.timestamp("ns", "UTC")
-_MAP: pa.DataType = pa.map_(pa.string(), pa.string())
+TIME: pa.DataType = pa.timestamp("ns", "UTC")
+MAP: pa.DataType = pa.map_(pa.string(), pa.string())
 _NONE: Attributes = MappingProxyType({})
 
 SPAN_SCHEMA = pa.schema(
     [
-        ("Timestamp", _TIME),
+        ("Timestamp", TIME),
         ("TraceId", pa.string()),
         ("SpanId", pa.string()),
         ("ParentSpanId", pa.string()),
@@ -37,26 +37,26 @@ SPAN_SCHEMA = pa.schema(
         ("SpanName", pa.string()),
         ("SpanKind", pa.string()),
         ("ServiceName", pa.string()),
-        ("ResourceAttributes", _MAP),
+        ("ResourceAttributes", MAP),
         ("ScopeName", pa.string()),
         ("ScopeVersion", pa.string()),
-        ("SpanAttributes", _MAP),
+        ("SpanAttributes", MAP),
         ("Duration", pa.uint64()),
         ("StatusCode", pa.string()),
         ("StatusMessage", pa.string()),
-        ("Events.Timestamp", pa.list_(_TIME)),
+        ("Events.Timestamp", pa.list_(TIME)),
         ("Events.Name", pa.list_(pa.string())),
-        ("Events.Attributes", pa.list_(_MAP)),
+        ("Events.Attributes", pa.list_(MAP)),
         ("Links.TraceId", pa.list_(pa.string())),
         ("Links.SpanId", pa.list_(pa.string())),
         ("Links.TraceState", pa.list_(pa.string())),
-        ("Links.Attributes", pa.list_(_MAP)),
+        ("Links.Attributes", pa.list_(MAP)),
     ]
 )
 
 LOG_SCHEMA = pa.schema(
     [
-        ("Timestamp", _TIME),
+        ("Timestamp", TIME),
         ("TraceId", pa.string()),
         ("SpanId", pa.string()),
         ("TraceFlags", pa.uint8()),
@@ -65,12 +65,12 @@ LOG_SCHEMA = pa.schema(
         ("ServiceName", pa.string()),
         ("Body", pa.string()),
         ("ResourceSchemaUrl", pa.string()),
-        ("ResourceAttributes", _MAP),
+        ("ResourceAttributes", MAP),
         ("ScopeSchemaUrl", pa.string()),
         ("ScopeName", pa.string()),
         ("ScopeVersion", pa.string()),
-        ("ScopeAttributes", _MAP),
-        ("LogAttributes", _MAP),
+        ("ScopeAttributes", MAP),
+        ("LogAttributes", MAP),
         ("EventName", pa.string()),
     ]
 )
@@ -149,22 +149,22 @@ def records_table(rows: Sequence[RecordRow], origins: Sequence[Origin]) -> pa.Ta
     )
     which = pa.array(origin, pa.int32())
     columns = [
-        _times(time),
-        _texts(trace),
-        _texts(span),
+        times_of(time),
+        texts_of(trace),
+        texts_of(span),
         pa.array(flags, pa.uint8()),
-        _texts(severity_text),
+        texts_of(severity_text),
         pa.array(severity, pa.uint8()),
-        _texts([one.service for one in origins]).take(which),
-        _texts(body),
-        _texts([one.resource_schema for one in origins]).take(which),
-        _maps([one.resource for one in origins]).take(which),
-        _texts([one.scope_schema for one in origins]).take(which),
-        _texts([one.scope for one in origins]).take(which),
-        _texts([one.scope_version for one in origins]).take(which),
-        _maps([one.scope_attributes for one in origins]).take(which),
-        _maps(attributes),
-        _texts(event),
+        texts_of([one.service for one in origins]).take(which),
+        texts_of(body),
+        texts_of([one.resource_schema for one in origins]).take(which),
+        maps_of([one.resource for one in origins]).take(which),
+        texts_of([one.scope_schema for one in origins]).take(which),
+        texts_of([one.scope for one in origins]).take(which),
+        texts_of([one.scope_version for one in origins]).take(which),
+        maps_of([one.scope_attributes for one in origins]).take(which),
+        maps_of(attributes),
+        texts_of(event),
     ]
     return pa.Table.from_arrays(columns, schema=LOG_SCHEMA)
 
@@ -180,43 +180,47 @@ def spans_table(rows: Sequence[SpanRow], origins: Sequence[Origin]) -> pa.Table:
     events = [event for some in ev for event in some]
     links = [link for some in ln for link in some]
     columns = [
-        _times(start),
-        _texts(trace),
-        _texts(span),
-        _texts(parent),
-        _texts(state),
-        _texts(name),
-        _texts(kind),
-        _texts([one.service for one in origins]).take(which),
-        _maps([one.resource for one in origins]).take(which),
-        _texts([one.scope for one in origins]).take(which),
-        _texts([one.scope_version for one in origins]).take(which),
-        _maps(attributes),
+        times_of(start),
+        texts_of(trace),
+        texts_of(span),
+        texts_of(parent),
+        texts_of(state),
+        texts_of(name),
+        texts_of(kind),
+        texts_of([one.service for one in origins]).take(which),
+        maps_of([one.resource for one in origins]).take(which),
+        texts_of([one.scope for one in origins]).take(which),
+        texts_of([one.scope_version for one in origins]).take(which),
+        maps_of(attributes),
         pa.array(duration, pa.uint64()),
-        _texts(status),
-        _texts(message),
+        texts_of(status),
+        texts_of(message),
         *_lists(
             ev,
-            [_times([e[0] for e in events]), _texts([e[1] for e in events]), _maps([e[2] for e in events])],
+            [
+                times_of([e[0] for e in events]),
+                texts_of([e[1] for e in events]),
+                maps_of([e[2] for e in events]),
+            ],
         ),
         *_lists(
             ln,
             [
-                _texts([link[0] for link in links]),
-                _texts([link[1] for link in links]),
-                _texts([link[2] for link in links]),
-                _maps([link[3] for link in links]),
+                texts_of([link[0] for link in links]),
+                texts_of([link[1] for link in links]),
+                texts_of([link[2] for link in links]),
+                maps_of([link[3] for link in links]),
             ],
         ),
     ]
     return pa.Table.from_arrays(columns, schema=SPAN_SCHEMA)
 
 
-def _times(values: Sequence[int]) -> pa.Array[Any]:
-    return pa.array(values, pa.int64()).view(_TIME)
+def times_of(values: Sequence[int]) -> pa.Array[Any]:
+    return pa.array(values, pa.int64()).view(TIME)
 
 
-def _texts(values: Sequence[Text]) -> pa.Array[Any]:
+def texts_of(values: Sequence[Text]) -> pa.Array[Any]:
     try:
         return pa.array(values, pa.string())
     except (pa.ArrowInvalid, UnicodeError):
@@ -228,7 +232,7 @@ def _repaired(value: Text) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _maps(maps: Iterable[Attributes]) -> pa.Array[Any]:
+def maps_of(maps: Iterable[Attributes]) -> pa.Array[Any]:
     keys: list[Text] = []
     values: list[Text] = []
     offsets = [0]
@@ -237,7 +241,7 @@ def _maps(maps: Iterable[Attributes]) -> pa.Array[Any]:
         values.extend(one.values())
         offsets.append(len(keys))
     from_arrays: Callable[..., pa.Array[Any]] = pa.MapArray.from_arrays  # its stubs know 64-bit offsets only
-    return from_arrays(pa.array(offsets, pa.int32()), _texts(keys), _texts(values))
+    return from_arrays(pa.array(offsets, pa.int32()), texts_of(keys), texts_of(values))
 
 
 def _lists(groups: Iterable[Sequence[object]], columns: Sequence[pa.Array[Any]]) -> list[pa.Array[Any]]:

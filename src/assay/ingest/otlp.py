@@ -10,16 +10,22 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from assay.errors import PayloadError
+from assay.ingest import columnar
 from assay.ingest.batch import Batch
-from assay.ingest.columns import LOG_SCHEMA, SPAN_SCHEMA, records_table, spans_table
+from assay.ingest.columns import LOG_SCHEMA, SPAN_SCHEMA, spans_table
+from assay.ingest.glance import count_sound
 from assay.ingest.inflate import Content, unpack
 from assay.ingest.notation import read_json
 from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import Rejection, count_of, message_of
 from assay.ingest.reply import error_body, response_type
 from assay.ingest.reply import success_body as _success_body
+from assay.ingest.scan import LARGE
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
+
+_WORTHWHILE = 16_384
+"""Less is sooner read item by item."""
 
 
 class DecodedSpans(NamedTuple):
@@ -52,45 +58,83 @@ def decode_logs(payloads: Sequence[Payload], limits: Limits) -> DecodedRecords:
     return DecodedRecords(table, rejections)
 
 
+class _Decoder:
+    """Collects tables and rejections. Requests that hold nothing out of the ordinary gather in a
+    run and become columns together; any other is read item by item, in its place."""
+
+    def __init__(self, tree: Tree, limits: Limits) -> None:
+        self.tables = [(SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()]
+        self.rejections: list[Rejection] = []
+        self._tree, self._limits = tree, limits
+        self._run: list[tuple[bytes, int]] = []
+        self._run_bytes = 0
+
+    def take(self, payload: Payload) -> None:
+        try:
+            content = unpack(
+                payload.body, payload.content_type, payload.content_encoding, self._limits.max_request_bytes
+            )
+            if columnar.is_available and not content.is_json and self._is_sound(content.raw):
+                if self._run_bytes + len(content.raw) > LARGE:
+                    self.finish()
+                self._run.append((content.raw, payload.received_ns))
+                self._run_bytes += len(content.raw)
+                return
+            self.finish()
+            self._read(content, payload.received_ns)
+        except PayloadError as error:
+            self.rejections.append(Rejection(reason=str(error)))
+
+    def finish(self) -> None:
+        """Read the run."""
+        run, size_bytes = self._run, self._run_bytes
+        self._run, self._run_bytes = [], 0
+        if size_bytes >= _WORTHWHILE:
+            try:
+                contents, received_ns = zip(*run, strict=True)
+                self.tables.append(columnar.read_columns(self._tree, contents, received_ns))
+                return
+            except columnar.UNREADABLE:
+                pass  # item by item, then
+        for raw, time_ns in run:
+            self._read(Content(raw, is_json=False), time_ns)
+
+    def _is_sound(self, raw: bytes) -> bool:
+        try:
+            return count_sound(self._tree, raw, self._limits) is not None
+        except DecodeError:
+            return False
+
+    def _read(self, content: Content, received_ns: int) -> None:
+        batch = read_items(self._tree, content, self._limits, received_ns)
+        self.tables.append(batch.table(self._tree))
+        self.rejections.extend(batch.rejections.found())
+
+
 def _decode(
     tree: Tree, payloads: Sequence[Payload], limits: Limits
 ) -> tuple[pa.Table, tuple[Rejection, ...]]:
-    tables = [(SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()]
-    rejections: list[Rejection] = []
+    decoder = _Decoder(tree, limits)
     for payload in payloads:
-        try:
-            batch = read(tree, _unpack(payload, limits), limits, payload.received_ns)
-        except PayloadError as error:
-            rejections.append(Rejection(reason=str(error)))
-            continue
-        if batch.items:
-            tables.append(
-                spans_table(batch.spans, batch.origins)
-                if tree == "traces"
-                else records_table(batch.records, batch.origins)
-            )
-        rejections.extend(batch.rejections.found())
-    return pa.concat_tables(tables), tuple(rejections)
+        decoder.take(payload)
+    decoder.finish()
+    return pa.concat_tables(decoder.tables), tuple(decoder.rejections)
 
 
-def _unpack(payload: Payload, limits: Limits) -> Content:
-    return unpack(payload.body, payload.content_type, payload.content_encoding, limits.max_request_bytes)
-
-
-def read(tree: Tree, content: Content, limits: Limits, received_ns: int, *, keep: bool = True) -> Batch:
+def read_items(tree: Tree, content: Content, limits: Limits, received_ns: int, *, keep: bool = True) -> Batch:
     """One request, item by item. Raises PayloadError (400, 413)."""
     batch = Batch(limits, received_ns, keep=keep)
     try:
         (read_json if content.is_json else read_wire)(tree, content.raw, batch)
     except DecodeError:
-        raise undecodable(tree, content) from None
+        raise undecodable(tree, content.raw) from None
     return batch
 
 
-def undecodable(tree: Tree, content: Content) -> PayloadError:
+def undecodable(tree: Tree, content: bytes) -> PayloadError:
     request = "ExportTraceServiceRequest" if tree == "traces" else "ExportLogsServiceRequest"
     return PayloadError(
-        f"the body ({len(content.raw):,} bytes) is no valid OTLP protobuf: it was damaged or cut off, "
+        f"the body ({len(content):,} bytes) is no valid OTLP protobuf: it was damaged or cut off, "
         f"or is no {request}"
     )
 
@@ -105,7 +149,7 @@ class Decoded(NamedTuple):
 def decode_otlp(
     body: bytes, content_type: str, content_encoding: str, limits: Limits, *, received_at: datetime
 ) -> Decoded:
-    batch = read(
+    batch = read_items(
         "traces",
         unpack(body, content_type, content_encoding, limits.max_request_bytes),
         limits,

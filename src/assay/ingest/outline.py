@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+
+from assay.ingest.glance import count_sound
 from assay.ingest.inflate import unpack
-from assay.ingest.otlp import read
+from assay.ingest.otlp import read_items, undecodable
 from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import Rejection
 from assay.ingest.shapes import Tree
@@ -27,5 +30,12 @@ def outline(payload: Payload, limits: Limits) -> Outline:
     """
     tree: Tree = "logs" if payload.kind == "logs" else "traces"
     content = unpack(payload.body, payload.content_type, payload.content_encoding, limits.max_request_bytes)
-    batch = read(tree, content, limits, payload.received_ns, keep=False)
+    if not content.is_json:
+        try:
+            items = count_sound(tree, content.raw, limits)
+        except DecodeError:
+            raise undecodable(tree, content.raw) from None
+        if items is not None:
+            return Outline(items=items, rejections=())
+    batch = read_items(tree, content, limits, payload.received_ns, keep=False)
     return Outline(items=batch.items, rejections=batch.rejections.found())

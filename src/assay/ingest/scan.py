@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -11,7 +11,9 @@ from assay.errors import PayloadError
 from assay.ingest.payload import Limits, megabytes
 from assay.ingest.shapes import Tree, message
 
-_LARGE = 2 * 2**20
+LARGE = 2 * 2**20
+"""Larger requests are looked into before they are unfolded, and read item by item."""
+
 _LEVELS = (1, 2, 2)  # groups, scopes, items
 ATTRIBUTE, VALUE = 0, -1
 
@@ -23,7 +25,7 @@ class Shared(NamedTuple):
     resource_schema: bytes
     scope: bytes
     scope_schema: bytes
-    items: list[bytes]
+    items: Sequence[bytes] = ()
 
 
 def unfold(tree: Tree, content: bytes, limits: Limits) -> list[Shared]:
@@ -31,7 +33,7 @@ def unfold(tree: Tree, content: bytes, limits: Limits) -> list[Shared]:
 
     Raises DecodeError where it is no such request, PayloadError (413) where it holds too many
     items, or where what they share, kept with each of them, would become a flood."""
-    if len(content) > _LARGE:
+    if len(content) > LARGE:
         expect(_count(memoryview(content), 0, limits), limits)
     groups = message(tree, "Shell.Export").FromString(content).groups
     expect(len(groups) + sum(len(group.scopes) for group in groups), limits)

@@ -6,8 +6,8 @@ one field, to be read later, alone, or not at all. And resource, scope and item 
 numbers in traces and logs, so one tree serves both.
 
     Strict   everything down to the innermost value: what it refuses is no OTLP
-    Lean     attribute values, resources and scopes are left as bytes: for columns
-    Shell    an item, too, is left as bytes: each can be read alone
+    Columns  what becomes columns: resources, scopes, lists and maps are left as bytes
+    Shell    of an item, only its bytes
     Ids      of an item, only who it is
 """
 
@@ -39,7 +39,7 @@ _VALUE: _Shape = (
 )
 
 
-def _item(tree: Tree, attribute: str, value: int | str) -> dict[str, _Shape]:
+def _item(tree: Tree, attribute: str, value: str) -> dict[str, _Shape]:
     if tree == "logs":
         return {
             "Item": (
@@ -100,24 +100,21 @@ def _shapes(tree: Tree) -> dict[str, dict[str, _Shape]]:
         "Values": (("values", 1, "*Value"),),
         "Pairs": (("values", 1, "*Attribute"),),
     }
-    lean = {
+    columns = {
         **_export(_BYTES, _BYTES, "*Item"),
-        **_item(tree, "Attribute", _BYTES),
-        "Resource": (("attributes", 1, "*Attribute"),),
-        "Scope": (("name", 1, _BYTES), ("version", 2, _BYTES), ("attributes", 3, "*Attribute")),
-        "Attribute": (("key", 1, _BYTES), ("value", 2, _BYTES)),
-        "Value": tuple(
-            (name, number, _BYTES if isinstance(kind, str) else kind) for name, number, kind in _VALUE
-        ),
+        **_item(tree, "Attribute", "Value"),
+        "Attribute": (("key", 1, _BYTES), ("value", 2, "Value")),
+        # a list or a map may come in pieces
+        "Value": tuple((name, at, "*" if isinstance(kind, str) else kind) for name, at, kind in _VALUE),
     }
     shell = _export(_BYTES, _BYTES, "*")
-    ids = {"Item": tuple(field for field in lean["Item"] if field[0] in ("trace_id", "span_id"))}
-    return {"Strict": strict, "Lean": lean, "Shell": shell, "Ids": ids}
+    ids = {"Item": tuple(field for field in strict["Item"] if field[0] in ("trace_id", "span_id"))}
+    return {"Strict": strict, "Columns": columns, "Shell": shell, "Ids": ids}
 
 
 @cache
 def file_of(tree: Tree) -> FileDescriptor:
-    """The messages of traces or logs, as `Strict.Export`, `Lean.Item`, ..."""
+    """The messages of traces or logs, as `Strict.Export`, `Ids.Item`, ..."""
     file = descriptor_pb2.FileDescriptorProto(
         name=f"assay/{tree}.proto", package=f"assay.{tree}", syntax="proto3"
     )
@@ -138,7 +135,7 @@ def file_of(tree: Tree) -> FileDescriptor:
                         one.type = _BYTES
                 else:
                     one.type = _Field.Type.ValueType(kind)
-                if name == "Value":
+                if name == "Value" and kind != "*":
                     one.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())

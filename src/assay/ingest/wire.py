@@ -3,54 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from google.protobuf.message import DecodeError
 
 from assay.ingest.batch import Batch
 from assay.ingest.columns import EventRow, LinkRow, Origin, Text
-from assay.ingest.scan import ATTRIBUTE, VALUE, Shared, excess, unfold
+from assay.ingest.glance import LAYOUTS, shared_excess
+from assay.ingest.scan import Shared, excess, unfold
 from assay.ingest.shapes import Tree, message
 from assay.ingest.values import Plain, plain_text
-
-_LAYOUTS = {
-    "traces": {9: ATTRIBUTE, 11: 3, 13: 4},  # attributes, events and links
-    "logs": {5: VALUE, 6: ATTRIBUTE},  # body, attributes
-}
-_OF_RESOURCE, _OF_SCOPE = {1: ATTRIBUTE}, {3: ATTRIBUTE}
 
 
 def read_wire(tree: Tree, content: bytes, batch: Batch) -> None:
     """Read an export request into the batch.
 
     Raises DecodeError where it is none, PayloadError (413) where it holds too much."""
-    values = Values(tree)
-    item, read = message(tree, "Lean.Item"), _READERS[tree]
+    item, read = message(tree, "Strict.Item"), _READERS[tree]
     for shared in unfold(tree, content, batch.limits):
-        if not _open(shared, batch, values):
+        if not _open(tree, shared, batch):
             continue
         for raw in shared.items:
             try:
-                if reason := excess(raw, _LAYOUTS[tree], batch.limits):
+                if reason := excess(raw, LAYOUTS[tree], batch.limits):
                     _turn_away(reason, raw, tree, batch)
                 else:
-                    read(item.FromString(raw), batch, values)
+                    read(item.FromString(raw), batch)
             except DecodeError:
                 batch.reject("no valid protobuf")
 
 
-def _open(shared: Shared, batch: Batch, values: Values) -> bool:
+def _open(tree: Tree, shared: Shared, batch: Batch) -> bool:
     """Whether what the items share can be kept; if not, all of them are rejected."""
     try:
         batch.open(Origin())
-        for owner, raw, layout in (
-            ("resource", shared.resource, _OF_RESOURCE),
-            ("scope", shared.scope, _OF_SCOPE),
-        ):
-            if reason := excess(raw, layout, batch.limits):
-                batch.reject(f"{owner}: {reason}", len(shared.items))
-                return False
-        batch.open(values.origin(shared))
+        if reason := shared_excess(shared, batch.limits):
+            batch.reject(reason, len(shared.items))
+            return False
+        batch.open(origin_of(tree, shared))
     except DecodeError:
         batch.reject("the resource or scope is no valid protobuf", len(shared.items))
         return False
@@ -62,7 +52,7 @@ def _turn_away(reason: str, raw: bytes, tree: Tree, batch: Batch) -> None:
     batch.reject(reason, trace=found.trace_id.hex(), span=found.span_id.hex())
 
 
-def _read_span(span: Any, batch: Batch, values: Values) -> None:
+def _read_span(span: Any, batch: Batch) -> None:
     # An absent list or message costs as much to look at as a present one: look once.
     events, links, status = span.events, span.links, span.status
     batch.add_span(
@@ -76,15 +66,15 @@ def _read_span(span: Any, batch: Batch, values: Values) -> None:
         span.end_time_unix_nano,
         status.code,
         status.message,
-        values.texts(span.attributes),
-        [EventRow(e.time_unix_nano, e.name, values.texts(e.attributes)) for e in events] if events else (),
-        [LinkRow(k.trace_id.hex(), k.span_id.hex(), k.trace_state, values.texts(k.attributes)) for k in links]
+        _texts(span.attributes),
+        [EventRow(e.time_unix_nano, e.name, _texts(e.attributes)) for e in events] if events else (),
+        [LinkRow(k.trace_id.hex(), k.span_id.hex(), k.trace_state, _texts(k.attributes)) for k in links]
         if links
         else (),
     )
 
 
-def _read_record(record: Any, batch: Batch, values: Values) -> None:
+def _read_record(record: Any, batch: Batch) -> None:
     batch.add_record(
         record.trace_id.hex(),
         record.span_id.hex(),
@@ -92,84 +82,64 @@ def _read_record(record: Any, batch: Batch, values: Values) -> None:
         record.time_unix_nano or record.observed_time_unix_nano,
         record.severity_number,
         record.severity_text,
-        values.text(record.body),
-        values.texts(record.attributes),
+        _text(record.body),
+        _texts(record.attributes),
         record.event_name,
     )
 
 
-_READERS: dict[Tree, Callable[[Any, Batch, Values], None]] = {"traces": _read_span, "logs": _read_record}
+_READERS: dict[Tree, Callable[[Any, Batch], None]] = {"traces": _read_span, "logs": _read_record}
 
 
-class Values(dict[bytes, bytes]):
-    """Values as text. Short ones repeat (models, numbers, roles) and are read once."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._value = message(tree, "Strict.Value")
-        self._resource = message(tree, "Lean.Resource")
-        self._scope = message(tree, "Lean.Scope")
-
-    def origin(self, shared: Shared) -> Origin:
-        """What items share, read. Raises DecodeError."""
-        resource = self.texts(self._resource.FromString(shared.resource).attributes)
-        scope = self._scope.FromString(shared.scope)
-        return Origin(
-            resource.get(b"service.name", b""),
-            resource,
-            scope.name,
-            scope.version,
-            self.texts(scope.attributes),
-            shared.resource_schema,
-            shared.scope_schema,
-        )
-
-    def texts(self, attributes: Any) -> dict[Text, Text]:
-        """Keys and texts; of a key that comes twice, the last."""
-        found: dict[Text, Text] = {}
-        for one in attributes:
-            raw = one.value
-            found[one.key] = self[raw] if len(raw) < 40 else self.text(raw)
-        return found
-
-    def __missing__(self, raw: bytes) -> bytes:
-        text = self[raw] = self.text(raw)
-        return text
-
-    def text(self, raw: bytes) -> bytes:
-        """The text of an AnyValue. Plain text follows its tag (0x0a) and its length, 7 bits a byte."""
-        size = len(raw)
-        if size > 1 and raw[0] == 0x0A:
-            if size < 130:
-                if raw[1] == size - 2:
-                    return raw[2:]
-            elif size < 16_387:
-                if raw[1] == (size - 3) & 0x7F | 0x80 and raw[2] == (size - 3) >> 7:
-                    return raw[3:]
-            elif size < 2_097_156 and (
-                raw[1] == (size - 4) & 0x7F | 0x80
-                and raw[2] == (size - 4) >> 7 & 0x7F | 0x80
-                and raw[3] == (size - 4) >> 14
-            ):
-                return raw[4:]
-        value = self._value.FromString(raw)
-        if value.WhichOneof("value") == "string_value":
-            text: bytes = value.string_value
-            return text
-        return plain_text(_plain(value)).encode()
+def origin_of(tree: Tree, shared: Shared) -> Origin:
+    """What items share, read. Raises DecodeError."""
+    resource = _texts(message(tree, "Strict.Resource").FromString(shared.resource).attributes)
+    scope = message(tree, "Strict.Scope").FromString(shared.scope)
+    return Origin(
+        resource.get(b"service.name", b""),
+        resource,
+        scope.name,
+        scope.version,
+        _texts(scope.attributes),
+        shared.resource_schema,
+        shared.scope_schema,
+    )
 
 
-def _plain(value: Any) -> Plain:
+def nested_text(member: Literal["array_value", "kvlist_value"], pieces: list[bytes]) -> str:
+    """The text of a list or a map that came in pieces. Raises DecodeError."""
+    value = message("traces", "Strict.Value")()
+    getattr(value, member).MergeFromString(b"".join(pieces))
+    return plain_text(_plain(value, member))
+
+
+def _texts(attributes: Any) -> dict[Text, Text]:
+    """Keys and texts; of a key that comes twice, the last."""
+    return {one.key: _text(one.value) for one in attributes}
+
+
+def _text(value: Any) -> Text:
     kind = value.WhichOneof("value")
+    if kind == "string_value":
+        text: bytes = value.string_value
+        return text
+    return plain_text(_plain(value, kind))
+
+
+def _plain(value: Any, kind: str | None) -> Plain:
     if kind is None:
         return None
     if kind == "string_value":
         return str(value.string_value, "utf-8", "replace")
     if kind == "array_value":
-        return [_plain(one) for one in value.array_value.values]
+        return [_plain(one, one.WhichOneof("value")) for one in value.array_value.values]
     if kind == "kvlist_value":
-        return {str(one.key, "utf-8", "replace"): _plain(one.value) for one in value.kvlist_value.values}
+        return {
+            str(one.key, "utf-8", "replace"): _plain(one.value, one.value.WhichOneof("value"))
+            for one in value.kvlist_value.values
+        }
     scalar: Plain = getattr(value, kind)
     return scalar
 
 
-__all__ = ["DecodeError", "Values", "read_wire"]
+__all__ = ["DecodeError", "nested_text", "origin_of", "read_wire"]

@@ -1,0 +1,57 @@
+"""Is there anything in a request that must be looked at item by item? In most there is nothing."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+
+from assay.ingest.payload import Limits
+from assay.ingest.scan import ATTRIBUTE, LARGE, VALUE, Shared, excess, unfold
+from assay.ingest.shapes import Tree, message
+
+LAYOUTS: dict[Tree, dict[int, int]] = {
+    "traces": {9: ATTRIBUTE, 11: 3, 13: 4},  # attributes, events and links
+    "logs": {5: VALUE, 6: ATTRIBUTE},  # body, attributes
+}
+"""The fields of an item that the limits hold for."""
+
+_OF_RESOURCE, _OF_SCOPE = {1: ATTRIBUTE}, {3: ATTRIBUTE}
+_ZERO_TRACE, _ZERO_SPAN = bytes(16), bytes(8)
+
+
+def count_sound(tree: Tree, content: bytes, limits: Limits) -> int | None:
+    """How many items a protobuf request has, each of which will be kept; None where that can't be said.
+
+    Raises PayloadError (413) where it holds too much, DecodeError where it is no such request."""
+    if len(content) > LARGE:
+        return None
+    parts = unfold(tree, content, limits)
+    try:
+        export = message(tree, "Strict.Export").FromString(content)
+        if any(
+            shared_excess(part, limits) or any(excess(raw, LAYOUTS[tree], limits) for raw in part.items)
+            for part in parts
+        ):
+            return None
+    except DecodeError:
+        return None
+    if tree == "traces":
+        for group in export.groups:
+            for scope in group.scopes:
+                for span in scope.items:
+                    trace_id, span_id = span.trace_id, span.span_id
+                    if len(trace_id) != 16 or len(span_id) != 8:
+                        return None
+                    if trace_id == _ZERO_TRACE or span_id == _ZERO_SPAN:
+                        return None
+    return sum(len(part.items) for part in parts)
+
+
+def shared_excess(shared: Shared, limits: Limits) -> str:
+    """Why what some items share is over the limits; empty where it is not. Raises DecodeError."""
+    for owner, raw, layout in (
+        ("resource", shared.resource, _OF_RESOURCE),
+        ("scope", shared.scope, _OF_SCOPE),
+    ):
+        if reason := excess(raw, layout, limits):
+            return f"{owner}: {reason}"
+    return ""
