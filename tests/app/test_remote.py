@@ -9,7 +9,7 @@ import pytest
 
 from assay.app.hold import Holder
 from assay.app.remote import RemoteApplication
-from assay.app.requests import LogsRequest, RecordRequest
+from assay.app.requests import LogsRequest, RecordRequest, SpansRequest
 from assay.errors import CallerError, PayloadError, StoreError
 
 HOLDER = Holder(pid=1, command="serve", address="http://127.0.0.1:1", token="t")
@@ -57,4 +57,57 @@ def test_an_answer_that_ends_early_is_an_error() -> None:
     project = remote(200, lines({"progress": ["sample", 1, 2]}))
     with pytest.raises(StoreError, match="closed the connection"):
         project.logs(LogsRequest())
+    project.close()
+
+
+def answering(*responses: httpx.Response | Exception) -> tuple[RemoteApplication, list[float]]:
+    """A project whose server answers so, one after another; and how long was waited between."""
+    left, waits = list(responses), list[float]()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        one = left.pop(0)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    return RemoteApplication(HOLDER, httpx.MockTransport(answer), sleep=waits.append), waits
+
+
+def error(status: int, kind: str, message: str, **headers: str) -> httpx.Response:
+    return httpx.Response(
+        status, content=lines({"error": {"type": kind, "message": message}}), headers=headers
+    )
+
+
+def test_spans_are_sent_again_while_the_server_is_busy_or_away() -> None:
+    project, waits = answering(
+        httpx.ConnectError("refused"),
+        httpx.ReadError("reset"),
+        error(503, "StoreError", "full", **{"Retry-After": "7"}),
+        error(429, "PayloadError", "too many"),
+        httpx.Response(502, content=b"<html>"),
+        httpx.Response(200, content=lines({"error": {"type": "StoreFull", "message": "no disk"}})),
+        httpx.Response(200, content=lines({"result": {"rows": 3}})),
+    )
+    stages: list[str] = []
+    written = project.spans(SpansRequest(arrow=b"x"), lambda stage, done, total: stages.append(stage))
+    assert written.rows == 3
+    assert waits == [0.5, 1.0, 7.0, 4.0, 8.0, 16.0]
+    assert stages == ["waiting for the server"] * 6
+    project.close()
+
+
+def test_a_server_that_stays_away_is_said_in_the_end() -> None:
+    project, waits = answering(*[httpx.ConnectError("refused")] * 9)
+    with pytest.raises(StoreError, match="stopped answering"):
+        project.spans(SpansRequest(arrow=b"x"))
+    assert sum(waits) == 91.5
+    project.close()
+
+
+def test_what_is_wrong_with_a_request_is_not_sent_again() -> None:
+    project, waits = answering(error(413, "PayloadError", "too large"))
+    with pytest.raises(PayloadError, match="too large") as caught:
+        project.spans(SpansRequest(arrow=b"x"))
+    assert (caught.value.http_status, waits) == (413, [])
     project.close()

@@ -178,3 +178,60 @@ def test_every_real_set_imports(shared: Path, name: str) -> None:
 def test_sets_without_text_say_how_to_name_it(shared: Path, name: str) -> None:
     with pytest.raises(FileError, match="--column input=COLUMN"):
         read_file(shared / "data" / name / f"{name}.parquet", ImportOptions())
+
+
+BAD: Rows = [
+    {"id": "1", "input": "a", "good": 1, "ts": 1777888800},
+    {"id": "", "input": "b", "good": 1, "ts": 1777888800},
+    {"id": "3", "input": "c", "good": 7, "ts": 1777888800},
+    {"id": "1", "input": "d", "good": 0, "ts": 1777888800},
+    {"id": "5", "input": "e", "good": 0, "ts": "soon"},
+    {"id": "6", "input": "f", "good": 0, "ts": 1777888800},
+]
+
+
+def test_wrong_rows_are_left_out_alone_where_that_is_asked_for(tmp_path: Path) -> None:
+    plan = read(tmp_path, BAD, labels=[Mark.parse("good")], skip_bad=True)
+    assert (plan.rows, plan.total, plan.interactions, plan.spans) == (2, 6, 2, 2)
+    assert [said(span, "input") for span in spans_of(plan)] == [["a"], ["f"]]
+    (batch,) = plan.batches()
+    assert [(one.row, one.reason.partition(":")[0]) for one in batch.rejected] == [
+        (2, "row 2 has no `id`"),
+        (3, "row 3 column `good`"),
+        (4, "row 4 has the `id` of another row"),
+        (5, "row 5 column `ts`"),
+    ]
+    assert batch.rejected[1].cells["input"] == "c"
+    assert [mark["value"] for mark in marks_of(plan)] == [1.0, 0.0]
+
+
+def test_a_file_of_wrong_rows_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no rows that can be imported: row 1 has no `id`"):
+        read(tmp_path, BAD[1:2], skip_bad=True)
+
+
+def test_lines_that_are_no_json_are_left_out_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "1", "input": "x"}\n{"id":\n{"id": "3", "input": "y"}\n')
+    plan = read_file(path, ImportOptions(skip_bad=True))
+    assert (plan.rows, plan.bad) == (2, frozenset({2}))
+    assert [said(span, "input") for span in spans_of(plan)] == [["x"], ["y"]]
+
+
+def test_an_import_goes_on_after_rows(tmp_path: Path) -> None:
+    plan = read(tmp_path, [CHAT | {"id": f"{i}"} for i in range(1500)])
+    batches = list(plan.batches())
+    assert [batch.rows for batch in batches] == [500, 1000, 1500]
+    assert [batch.spans for batch in plan.batches(500)] == [batch.spans for batch in batches[1:]]
+    assert list(plan.batches(1500)) == []
+
+
+def test_batches_are_bounded_by_their_bytes(tmp_path: Path) -> None:
+    plan = read(tmp_path, [{"id": f"{i}", "input": "x" * 3_000_000} for i in range(7)])
+    assert [batch.spans.num_rows for batch in plan.batches()] == [3, 3, 1]
+
+
+def test_the_service_is_named_where_a_row_has_none(tmp_path: Path) -> None:
+    rows: Rows = [{"id": "1", "input": "x", "service": "own"}, {"id": "2", "input": "y", "service": None}]
+    spans = spans_of(read(tmp_path, rows, service="shop"))
+    assert [span["ServiceName"] for span in spans] == ["own", "shop"]

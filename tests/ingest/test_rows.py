@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 from tests.ingest.written import write_jsonl
 
 from assay.errors import FileError
+from assay.ingest import rows as module
 from assay.ingest.files import ImportOptions, read_file
+from assay.ingest.rows import open_rows
 
 
 def test_the_three_formats_make_the_same_spans(tmp_path: Path) -> None:
@@ -74,3 +81,97 @@ def test_a_parquet_file_cut_short_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[:4] + bytes(3000) + whole[3004:])
     with pytest.raises(FileError, match="damaged after row"):
         read_file(path, ImportOptions())
+
+
+def values(folder: Path, text: str, name: str = "a.json") -> list[Any]:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return [row.cells for row in open_rows(path).read(None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('[{"id": 1}, {"id": 2}]', [{"id": 1}, {"id": 2}]),
+        ('\ufeff [\n{"id": 1},\n{"id": 2}\n]\n', [{"id": 1}, {"id": 2}]),
+        ('{"id": 1}', [{"id": 1}]),
+        ('{\n "id": 1,\n "data": [1, 2]\n}', [{"id": 1, "data": [1, 2]}]),
+        ('{"id": 1}\n{"id": 2}\n', [{"id": 1}, {"id": 2}]),
+        ('{"data": [{"id": 1}, {"id": 2}], "meta": {"page": 1}}', [{"id": 1}, {"id": 2}]),
+        (
+            '{"info": {"trace_id": "t"}, "data": {"spans": []}}',
+            [{"info": {"trace_id": "t"}, "data": {"spans": []}}],
+        ),
+        ("[]", []),
+    ],
+)
+def test_json_files_hold_objects_in_a_list_or_after_another(
+    tmp_path: Path, text: str, rows: list[Any]
+) -> None:
+    assert values(tmp_path, text) == rows
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    rows=st.lists(
+        st.dictionaries(st.text(min_size=1, max_size=8), JSONS, min_size=3, max_size=6), max_size=8
+    ),
+    is_list=st.booleans(),
+    indent=st.sampled_from([None, 1]),
+    chunk=st.integers(1, 50),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_json_is_read_alike_however_it_is_cut(
+    tmp_path: Path, rows: list[dict[str, Any]], is_list: bool, indent: int | None, chunk: int
+) -> None:
+    texts = [json.dumps(row, indent=indent, ensure_ascii=False) for row in rows]
+    text = f"[{', '.join(texts)}]" if is_list else "\n".join(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_CHUNK", chunk)
+        found = values(tmp_path, text)
+    assert found == rows
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+@pytest.mark.parametrize("name", ["logs.jsonl", "logs.csv", "logs.json"])
+def test_compressed_files_are_read_as_what_they_hold(tmp_path: Path, name: str, ending: str) -> None:
+    texts = {
+        "logs.jsonl": '{"id": "1", "input": "a"}\n{"id": "2", "input": "é"}\n',
+        "logs.csv": "id,input\n1,a\n2,é\n",
+        "logs.json": '[{"id": "1", "input": "a"}, {"id": "2", "input": "é"}]',
+    }
+    raw = texts[name].encode()
+    halves = raw[:20], raw[20:]  # as tools write them that append
+    codec = pa.Codec("zstd") if ending == ".zst" else None
+    packed = [codec.compress(half, asbytes=True) if codec else gzip.compress(half) for half in halves]
+    path = tmp_path / (name + ending)
+    path.write_bytes(b"".join(packed))
+    assert [row.cells for row in open_rows(path).read(None)] == [
+        {"id": "1", "input": "a"},
+        {"id": "2", "input": "é"},
+    ]
+
+
+def test_a_compressed_file_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"id": "1", "input": "x"}\n' * 5000)[:-200])
+    with pytest.raises(FileError, match=r"a\.jsonl\.gz can't be read to its end"):
+        open_rows(path)
+
+
+def test_a_row_that_cant_be_read_says_so_and_the_next_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"id": 1}\n{"id": 2,\n[3]\n\n{"id": 4}\n')
+    rows = list(open_rows(path).read(None))
+    assert [(row.number, row.cells, row.problem is None) for row in rows] == [
+        (1, {"id": 1}, True),
+        (2, {}, False),
+        (3, {}, False),
+        (5, {"id": 4}, True),
+    ]

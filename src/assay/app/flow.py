@@ -11,15 +11,18 @@ stopped goes on where it was.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
+from assay.app.keeping import EXPIRED, readable
 from assay.app.parts import Parts
 from assay.app.requests import EvaluateRequest
 from assay.llm.retry import Retry
 from assay.metrics.base import Metric
 from assay.query import parse
 from assay.records import Log, MetricInfo, Progress, RunReport, SampleReport, SettleReport, Unit, Window
+from assay.runs.fates import Result, Stamp, to_table
 from assay.runs.local import evaluate as run_metric
 from assay.runs.options import RunOptions
 from assay.sampling.apply import apply_policy
@@ -31,14 +34,16 @@ from assay.store.telemetry import settle as settling
 BATCH = 500
 
 
-def settle(parts: Parts, progress: Progress, *, idle: bool = True) -> SettleReport:
-    """Facts and signals of every conversation that is idle for long enough and new or changed."""
+def settle(parts: Parts, progress: Progress, *, idle: bool = True, ended: Sequence[str] = ()) -> SettleReport:
+    """Facts and signals of every conversation that is idle for long enough, or has a trace that is
+    known to have `ended`, and is new or changed."""
     return settling.settle(
         parts.telemetry,
         parts.signals,
         words=parts.words,
         prices=parts.prices,
         idle_s=parts.idle_s if idle else 0.0,
+        ended=ended,
         now=parts.clock(),
         progress=progress,
     )
@@ -79,12 +84,13 @@ def evaluate(
         parts.telemetry, parts.question(info, window), retry_failed=request.retry_failed
     )
     ids = [str(log_id) for log_id in waiting["log_id"].to_pylist()][: request.limit]
-    return _recorded(
+    expired: list[Log] = []
+    done = _recorded(
         parts,
         info,
         lambda run_id: run_metric(
             metric,
-            _in_batches(parts, info.unit, ids),
+            _in_batches(parts, info.unit, ids, expired),
             run_id=run_id,
             sink=lambda rows: scores.insert_scores(parts.telemetry, rows),
             now=parts.clock,
@@ -96,11 +102,23 @@ def evaluate(
             total=len(ids),
         ),
     )
+    return _skipped(parts, info, expired, done) if expired else done
 
 
-def _in_batches(parts: Parts, unit: Unit, ids: list[str]) -> Iterator[list[Log]]:
+def _in_batches(parts: Parts, unit: Unit, ids: list[str], expired: list[Log]) -> Iterator[list[Log]]:
     for start in range(0, len(ids), BATCH):
-        yield logs.read_logs(parts.telemetry, unit, ids[start : start + BATCH])
+        yield readable(logs.read_logs(parts.telemetry, unit, ids[start : start + BATCH]), expired)
+
+
+def _skipped(parts: Parts, info: MetricInfo, expired: list[Log], done: RunReport) -> RunReport:
+    """The run, in which logs without texts were skipped."""
+    stamp = Stamp(info=info, run_id=done.run_id, simulated=False, scored_at=parts.clock())
+    for start in range(0, len(expired), BATCH):
+        some = (Result(log, EXPIRED) for log in expired[start : start + BATCH])
+        scores.insert_scores(parts.telemetry, to_table(some, stamp))
+    note = f"{len(expired):,} logs skipped: {EXPIRED.detail}"
+    todo, skipped = done.todo + len(expired), done.skipped + len(expired)
+    return replace(done, todo=todo, skipped=skipped, notes=(*done.notes, note))
 
 
 def _options(parts: Parts, info: MetricInfo, budget_usd: float | None) -> RunOptions:

@@ -179,7 +179,10 @@ def json_values(source: Source) -> Iterator[Any]:
 def _texts(stream: BinaryIO) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while chunk := stream.read(_CHUNK):
-        yield decoder.decode(chunk)
+        if text := decoder.decode(chunk):
+            yield text
+    if rest := decoder.decode(b"", final=True):
+        yield rest
 
 
 def _longer(source: Source, text: str, pieces: Iterator[str], error: Exception, seen: int) -> str:

@@ -34,6 +34,8 @@ _KINDS: Final[dict[str, Kind]] = {
 }
 _COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 _GLOB: Final = re.compile(r"[*?\[]")
+_OPTIONS: Final = re.compile(r"[?][a-z_]+=.*$")
+"""What follows an address: `?region=eu-west-1&endpoint_override=...`."""
 _CHUNK: Final = 2**20
 
 _ENDINGS: Final = ".jsonl, .json, .csv, .tsv, .parquet or .binpb"
@@ -154,12 +156,13 @@ def _filesystem(place: str) -> tuple[fs.FileSystem, str, str]:
         return fs.LocalFileSystem(), place, ""
     if scheme in ("http", "https"):
         raise FileError(f"{place}: download it first (curl -O), then import the file")
-    # `?` begins options in an address (`?region=eu-west-1`), it is no wildcard there
-    address, mark, options = place.partition("?")
+    found = _OPTIONS.search(place)
+    options = found[0] if found else ""
+    address = place.removesuffix(options)
     wild = _GLOB.search(address)
     cut = len(address) if wild is None else address.rindex("/", 0, wild.start()) + 1
     try:
-        files, path = fs.FileSystem.from_uri(address[:cut] + mark + options)
+        files, path = fs.FileSystem.from_uri(address[:cut] + options)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise FileError(
             f"{place} is no place that files can be read from: {error}. Give a path, or an address that "
@@ -210,13 +213,14 @@ def _pattern(text: str) -> str:
 
 
 def _source(files: fs.FileSystem, prefix: str, info: fs.FileInfo, *, is_named: bool) -> Source | None:
-    name = PurePosixPath(info.path)
+    path = info.path.removeprefix("./")
+    name = PurePosixPath(path)
     compression = _COMPRESSIONS.get(name.suffix.lower(), "")
     kind = _KINDS.get((name.with_suffix("") if compression else name).suffix.lower())
     if kind is None:
         return None
     return Source(
-        name=prefix + info.path,
+        name=prefix + path,
         kind=kind,
         compression=compression,
         size_bytes=info.size,
@@ -224,7 +228,7 @@ def _source(files: fs.FileSystem, prefix: str, info: fs.FileInfo, *, is_named: b
         is_named=is_named,
         is_local=isinstance(files, fs.LocalFileSystem),
         _files=files,
-        _path=info.path,
+        _path=path,
     )
 
 
