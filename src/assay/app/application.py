@@ -14,18 +14,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.app import answers, flow, intake, marks, tallies, views
+from assay.app import answers, doctor, flow, intake, marks, tallies, upkeep, views
+from assay.app.backup import back_up
 from assay.app.cache import ReportCache
 from assay.app.door import Door, open_door
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
+    BackupRequest,
     EstimateRequest,
     EvaluateRequest,
+    ExamineRequest,
     Located,
     LocateRequest,
     LogsRequest,
     RecordRequest,
+    RemapRequest,
     ReportRequest,
     SampleRequest,
     SettleRequest,
@@ -41,6 +45,8 @@ from assay.metrics.base import Metric
 from assay.query import suggest
 from assay.records import (
     Arrival,
+    BackupReport,
+    Check,
     ConversationPage,
     Estimate,
     HourAccounting,
@@ -50,6 +56,7 @@ from assay.records import (
     OpenPage,
     Progress,
     Received,
+    RemapReport,
     Report,
     RunReport,
     SampleReport,
@@ -78,7 +85,7 @@ class Application:
         self._parts = parts
         self._token = token
         self._door = open_door(parts, journal)
-        self._settling, self._deciding, self._judging = (threading.Lock() for _ in range(3))
+        self._settling, self._deciding, self._judging, self._keeping = (threading.Lock() for _ in range(4))
         self._reports = ReportCache()
         self._written = _fingerprint(parts.settings)
 
@@ -169,6 +176,27 @@ class Application:
 
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo:
         return marks.todo(self._parts, request, self._window(Span(), whole=True))
+
+    # --- upkeep -------------------------------------------------------------------------------
+
+    def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport:
+        def settle() -> int:
+            return self.settle(SettleRequest(), progress).conversations
+
+        with _turn(self._keeping, progress):
+            done = upkeep.remap(self._parts, settle, progress, again=request.again)
+        self._reports.clear()
+        return done
+
+    def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport:
+        with _turn(self._keeping, progress):
+            return back_up(self._parts, self._door.folder, Path(request.path), progress)
+
+    def examine(self, request: ExamineRequest, progress: Progress = no_progress) -> tuple[Check, ...]:
+        with _turn(self._settling, progress):  # no test span becomes a log
+            return doctor.look_inside(
+                self._parts, self._door, asked_at=request.asked_at, trace_id=request.trace_id
+            )
 
     # --- the answers --------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from assay.app.hold import journal_folder
 from assay.app.parts import Parts
 from assay.app.shelf import News, StoreShelf
 from assay.errors import AssayError, PayloadError, StoreError
@@ -282,16 +283,9 @@ def open_door(parts: Parts, folder: Path | None = None) -> Door:
     )
     return Door(
         parts.telemetry,
-        folder or _journal_folder(parts),
+        folder or journal_folder(parts.settings.folder, parts.telemetry.path),
         limits,
         clock=parts.clock,
         max_waiting_bytes=int(settings.max_waiting_mb * MB),
         redactor=getattr(parts, "redactor", None),
     )
-
-
-def _journal_folder(parts: Parts) -> Path:
-    path = parts.telemetry.path
-    if path is None:
-        return parts.settings.folder / ".assay" / "journal"
-    return path.parent / ("journal" if path.name == "telemetry" else f"{path.name}-journal")

@@ -35,6 +35,13 @@ def hold_folder(project: Path) -> Path:
     return project / ".assay"
 
 
+def journal_folder(project: Path, telemetry: Path | None) -> Path:
+    """Where the journal of what came in stands: beside an embedded store, else in the project's folder."""
+    if telemetry is None:
+        return hold_folder(project) / "journal"
+    return telemetry.parent / ("journal" if telemetry.name == "telemetry" else f"{telemetry.name}-journal")
+
+
 class Hold:
     """The project is held until `release`, or until this process ends."""
 

@@ -9,12 +9,15 @@ from typing import Any, Protocol
 import msgspec
 
 from assay.app.requests import (
+    BackupRequest,
     EstimateRequest,
     EvaluateRequest,
+    ExamineRequest,
     Located,
     LocateRequest,
     LogsRequest,
     RecordRequest,
+    RemapRequest,
     ReportRequest,
     SampleRequest,
     SettleRequest,
@@ -25,9 +28,13 @@ from assay.app.requests import (
 )
 from assay.errors import CallerError, UnknownName
 from assay.records import (
+    BackupReport,
+    Check,
     Estimate,
     LogPage,
     Progress,
+    Received,
+    RemapReport,
     Report,
     RunReport,
     SampleReport,
@@ -63,6 +70,14 @@ class Operations(Protocol):
 
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo: ...
 
+    def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport: ...
+
+    def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport: ...
+
+    def examine(self, request: ExamineRequest, progress: Progress = no_progress) -> tuple[Check, ...]: ...
+
+    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received: ...
+
     def close(self) -> None: ...
 
 
@@ -77,6 +92,9 @@ REQUESTS: Mapping[str, type[Any]] = {
     "report": ReportRequest,
     "logs": LogsRequest,
     "todo": TodoRequest,
+    "remap": RemapRequest,
+    "backup": BackupRequest,
+    "examine": ExamineRequest,
 }
 """Every operation's name and what it takes; its answer is its method's."""
 

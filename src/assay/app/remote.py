@@ -15,12 +15,15 @@ from assay import errors
 from assay.app.hold import Holder
 from assay.app.operations import to_json
 from assay.app.requests import (
+    BackupRequest,
     EstimateRequest,
     EvaluateRequest,
+    ExamineRequest,
     Located,
     LocateRequest,
     LogsRequest,
     RecordRequest,
+    RemapRequest,
     ReportRequest,
     SampleRequest,
     SettleRequest,
@@ -30,9 +33,13 @@ from assay.app.requests import (
     Written,
 )
 from assay.records import (
+    BackupReport,
+    Check,
     Estimate,
     LogPage,
     Progress,
+    Received,
+    RemapReport,
     Report,
     RunReport,
     SampleReport,
@@ -97,6 +104,26 @@ class RemoteApplication:
 
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo:
         return self._call("todo", request, progress, Todo)
+
+    def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport:
+        return self._call("remap", request, progress, RemapReport)
+
+    def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport:
+        return self._call("backup", request, progress, BackupReport)
+
+    def examine(self, request: ExamineRequest, progress: Progress = no_progress) -> tuple[Check, ...]:
+        return self._call("examine", request, progress, tuple[Check, ...])
+
+    def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received:
+        """Send an OTLP trace request, as an application would."""
+        headers = {"Content-Type": content_type, "Content-Encoding": content_encoding or "identity"}
+        try:
+            response = self._http.post("/v1/traces", content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise errors.StoreError(f"{self.address}/v1/traces gave no answer: {error}") from error
+        if response.status_code != 200:
+            raise _refusal(self.address, response)
+        return Received(accepted=1)
 
     def close(self) -> None:
         self._http.close()

@@ -157,3 +157,26 @@ class Written:
     rows: int
     unknown: int = 0
     outside_sample: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemapRequest:
+    """Map everything that is there as this program does now; `again` also what is mapped so already."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRequest:
+    """Write a copy of the project to this absolute path, on the machine that has it open."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamineRequest:
+    """Look at the stores from inside. `asked_at` is the caller's clock; `trace_id` is that of a test
+    span that was sent to the receiver: it is looked for, and removed."""
+
+    asked_at: datetime | None = None
+    trace_id: str = ""

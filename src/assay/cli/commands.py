@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import typer
 
+from assay.cli.backup import backup, restore
+from assay.cli.doctor import doctor
 from assay.cli.estimate import estimate
 from assay.cli.evaluate import evaluate
 from assay.cli.imports import import_files
 from assay.cli.init import init
 from assay.cli.label import label
 from assay.cli.logs import logs
+from assay.cli.remap import remap
 from assay.cli.report import report
 from assay.cli.sample import sample
 from assay.cli.serve import serve
@@ -32,6 +35,10 @@ app.command()(evaluate)
 app.command()(label)
 app.command()(estimate)
 app.command()(report)
+app.command()(doctor)
+app.command()(remap)
+app.command()(backup)
+app.command()(restore)
 
 
 @app.callback(invoke_without_command=True)

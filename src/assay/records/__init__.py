@@ -40,6 +40,7 @@ from assay.records.run import (
 from assay.records.score import Failure, Fate, Outcome, Score, Skip
 from assay.records.selection import Selection, Stage
 from assay.records.signal import Severity, Signal
+from assay.records.upkeep import BackupReport, Check, CopiedTable, RemapDay, RemapReport, Verdict
 from assay.records.window import Window
 
 __all__ = [
@@ -47,7 +48,10 @@ __all__ = [
     "Arrival",
     "ArrivalKind",
     "AttributeKey",
+    "BackupReport",
+    "Check",
     "ConversationPage",
+    "CopiedTable",
     "DayEstimate",
     "Estimate",
     "Failure",
@@ -74,6 +78,8 @@ __all__ = [
     "Received",
     "RejectedReason",
     "RejectedSpan",
+    "RemapDay",
+    "RemapReport",
     "Report",
     "RunReport",
     "SampleReport",
@@ -93,6 +99,7 @@ __all__ = [
     "Turn",
     "TurnRow",
     "Unit",
+    "Verdict",
     "Window",
     "no_progress",
 ]

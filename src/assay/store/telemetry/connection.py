@@ -60,6 +60,8 @@ class Telemetry:
         self._tickets = threading.BoundedSemaphore(handles)
         self._handles = handles
         self._closed = False
+        self._gate = threading.Condition()
+        self._inserting = self._shut = 0
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows of a SELECT. Parameters stand in the SQL as `{name:Type}`; times come back in UTC."""
@@ -83,8 +85,33 @@ class Telemetry:
         if rows.num_rows == 0:
             return
         self._check_reserve(rows.nbytes)
-        with self._borrow(f"INSERT INTO {table}") as client:
+        with self._through_gate(), self._borrow(f"INSERT INTO {table}") as client:
             client.insert_arrow(table, rows, settings=dict(INSERT_SETTINGS))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No `insert` runs until the block ends: those that came before are in, the others wait."""
+        with self._gate:
+            self._shut += 1
+            self._gate.wait_for(lambda: self._inserting == 0)
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._shut -= 1
+                self._gate.notify_all()
+
+    @contextmanager
+    def _through_gate(self) -> Iterator[None]:
+        with self._gate:
+            self._gate.wait_for(lambda: self._shut == 0)
+            self._inserting += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._inserting -= 1
+                self._gate.notify_all()
 
     def close(self) -> None:
         """Wait for running calls, then let go of every handle and of the embedded store's path."""
@@ -141,7 +168,7 @@ def open_telemetry(
 
     address = read_dsn(dsn)
     if address.path is not None:
-        store = _open_embedded(address.path, handles, reserve_bytes)
+        store = open_embedded(address.path, handles, reserve_bytes)
     else:
         store = Telemetry(lambda: connect_server(address), address.topology, handles=handles)
     try:
@@ -153,7 +180,10 @@ def open_telemetry(
     return store
 
 
-def _open_embedded(path: Path, handles: int, reserve_bytes: int) -> Telemetry:
+def open_embedded(
+    path: Path, handles: int = DEFAULT_HANDLES, reserve_bytes: int = DEFAULT_RESERVE_BYTES
+) -> Telemetry:
+    """The engine on that path, with whatever tables are there."""
     path.mkdir(parents=True, exist_ok=True)
     lock = hold(path)
     return Telemetry(
