@@ -110,7 +110,7 @@ def _spans(items: _Items) -> pa.Table:
     attributes = read_pairs(span.field("attributes"))
     is_repaired = pc.invert(pc.and_(has_start, has_end))
     mended = pc.if_else(has_start.filter(is_repaired), "end_time", "start_time")
-    attributes = with_pair(attributes, pc.indices_nonzero(is_repaired), REPAIRED, mended)
+    attributes = with_pair(attributes, _where(is_repaired), REPAIRED, mended)
     code, message = _status(span)
     columns = {
         "Timestamp": _time(start),
@@ -142,8 +142,8 @@ def _records(items: _Items) -> pa.Table:
     attributes = read_pairs(record.field("attributes"))
     event, named = utf8(record.field("event_name")), last_values(attributes, EVENT_NAME, len(record))
     unnamed = pc.and_(pc.not_equal(event, ""), pc.equal(named, ""))
-    attributes = with_pair(attributes, pc.indices_nonzero(unnamed), EVENT_NAME, event.filter(unnamed))
-    late = pc.indices_nonzero(pc.invert(has_time))
+    attributes = with_pair(attributes, _where(unnamed), EVENT_NAME, event.filter(unnamed))
+    late = _where(pc.invert(has_time))
     attributes = with_pair(attributes, late, REPAIRED, pa.repeat("time", len(late)))
     severity = record.field("severity_number")
     known = pc.and_(pc.greater_equal(severity, 0), pc.less(severity, 256))
@@ -170,6 +170,8 @@ def _records(items: _Items) -> pa.Table:
 
 def _events(lists: Column, start: Column) -> dict[str, Column]:
     event, span = lists.flatten(), pc.list_parent_indices(lists)
+    if not len(event):
+        return _lists(lists, _empty("Events."))
     time = event.field("time_unix_nano")
     return _lists(
         lists,
@@ -183,6 +185,8 @@ def _events(lists: Column, start: Column) -> dict[str, Column]:
 
 def _links(lists: Column) -> dict[str, Column]:
     link = lists.flatten()
+    if not len(link):
+        return _lists(lists, _empty("Links."))
     return _lists(
         lists,
         {
@@ -192,6 +196,10 @@ def _links(lists: Column) -> dict[str, Column]:
             "Links.Attributes": map_of(read_pairs(link.field("attributes"))),
         },
     )
+
+
+def _empty(prefix: str) -> dict[str, Column]:
+    return {one.name: pa.nulls(0, one.type.value_type) for one in SPAN_SCHEMA if one.name.startswith(prefix)}
 
 
 def _lists(lists: Column, columns: dict[str, Column]) -> dict[str, Column]:
@@ -210,6 +218,10 @@ def _shared(items: _Items, name: str) -> Column:
 
 def _shared_map(items: _Items, name: str) -> Column:
     return maps_of([getattr(one, name) for one in items.origins]).take(items.origin)
+
+
+def _where(mask: Column) -> Column:
+    return pc.indices_nonzero(mask).cast(pa.int64())
 
 
 def _is_time(time: Column) -> Column:

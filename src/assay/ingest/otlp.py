@@ -24,8 +24,8 @@ from assay.ingest.scan import LARGE
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
 
-_WORTHWHILE = 16_384
-"""Less is sooner read item by item."""
+COLUMNS_FROM = 16_384 if columnar.is_available else 2**63
+"""Bytes of requests that are read as columns together: fewer are sooner read item by item."""
 
 
 class DecodedSpans(NamedTuple):
@@ -42,19 +42,23 @@ class DecodedRecords(NamedTuple):
     rejections: tuple[Rejection, ...]
 
 
-def decode_traces(payloads: Sequence[Payload], limits: Limits) -> DecodedSpans:
+def decode_traces(
+    payloads: Sequence[Payload], limits: Limits, *, columns_from: int = COLUMNS_FROM
+) -> DecodedSpans:
     """The spans of many requests as one table. A payload gives the same rows in whatever company.
 
     A span that can't be taken (no valid ids, an attribute over the limit) is rejected alone; one
     without a time gets that of its payload and says so in `assay.repaired`. Raises nothing: a
     payload that can't be read at all is one rejection (`outline` has told its sender)."""
-    table, rejections = _decode("traces", payloads, limits)
+    table, rejections = _decode("traces", payloads, limits, columns_from)
     return DecodedSpans(table, rejections)
 
 
-def decode_logs(payloads: Sequence[Payload], limits: Limits) -> DecodedRecords:
+def decode_logs(
+    payloads: Sequence[Payload], limits: Limits, *, columns_from: int = COLUMNS_FROM
+) -> DecodedRecords:
     """The log records of many requests as one table, as `decode_traces` does it."""
-    table, rejections = _decode("logs", payloads, limits)
+    table, rejections = _decode("logs", payloads, limits, columns_from)
     return DecodedRecords(table, rejections)
 
 
@@ -62,10 +66,10 @@ class _Decoder:
     """Collects tables and rejections. Requests that hold nothing out of the ordinary gather in a
     run and become columns together; any other is read item by item, in its place."""
 
-    def __init__(self, tree: Tree, limits: Limits) -> None:
+    def __init__(self, tree: Tree, limits: Limits, columns_from: int) -> None:
         self.tables = [(SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()]
         self.rejections: list[Rejection] = []
-        self._tree, self._limits = tree, limits
+        self._tree, self._limits, self._columns_from = tree, limits, columns_from
         self._run: list[tuple[bytes, int]] = []
         self._run_bytes = 0
 
@@ -74,7 +78,7 @@ class _Decoder:
             content = unpack(
                 payload.body, payload.content_type, payload.content_encoding, self._limits.max_request_bytes
             )
-            if columnar.is_available and not content.is_json and self._is_sound(content.raw):
+            if not content.is_json and (payload.is_sound or self._is_sound(content.raw)):
                 if self._run_bytes + len(content.raw) > LARGE:
                     self.finish()
                 self._run.append((content.raw, payload.received_ns))
@@ -89,7 +93,7 @@ class _Decoder:
         """Read the run."""
         run, size_bytes = self._run, self._run_bytes
         self._run, self._run_bytes = [], 0
-        if size_bytes >= _WORTHWHILE:
+        if run and size_bytes >= self._columns_from:
             try:
                 contents, received_ns = zip(*run, strict=True)
                 self.tables.append(columnar.read_columns(self._tree, contents, received_ns))
@@ -112,9 +116,9 @@ class _Decoder:
 
 
 def _decode(
-    tree: Tree, payloads: Sequence[Payload], limits: Limits
+    tree: Tree, payloads: Sequence[Payload], limits: Limits, columns_from: int
 ) -> tuple[pa.Table, tuple[Rejection, ...]]:
-    decoder = _Decoder(tree, limits)
+    decoder = _Decoder(tree, limits, columns_from)
     for payload in payloads:
         decoder.take(payload)
     decoder.finish()

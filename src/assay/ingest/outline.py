@@ -16,10 +16,13 @@ from assay.ingest.shapes import Tree
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """What a request holds: `items` spans or records that will be kept, and those that won't."""
+    """What a request holds: `items` spans or records that will be kept, and those that won't.
+
+    `is_sound`: nothing in it must be looked at item by item; a Payload that says so is decoded sooner."""
 
     items: int
     rejections: tuple[Rejection, ...]
+    is_sound: bool = False
 
 
 def outline(payload: Payload, limits: Limits) -> Outline:
@@ -36,6 +39,6 @@ def outline(payload: Payload, limits: Limits) -> Outline:
         except DecodeError:
             raise undecodable(tree, content.raw) from None
         if items is not None:
-            return Outline(items=items, rejections=())
+            return Outline(items=items, rejections=(), is_sound=True)
     batch = read_items(tree, content, limits, payload.received_ns, keep=False)
     return Outline(items=batch.items, rejections=batch.rejections.found())

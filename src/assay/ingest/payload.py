@@ -14,13 +14,16 @@ _MB = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """One request: its bytes untouched, and when they came (Unix time, nanoseconds)."""
+    """One request: its bytes untouched, and when they came (Unix time, nanoseconds).
+
+    `is_sound`: its outline has found nothing that must be looked at item by item."""
 
     kind: Kind
     body: bytes
     content_type: str
     content_encoding: str = ""
     received_ns: int
+    is_sound: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

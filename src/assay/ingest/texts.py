@@ -26,14 +26,18 @@ def texts(value: Column) -> Column:
     """AnyValues as text: the strings, and the others put where there is none.
 
     Raises Ambiguous, and DecodeError where a list or a map is none."""
-    strings = value.field("string_value")
-    is_other = pc.is_null(strings)
-    members = {one.name: value.field(i) for i, one in enumerate(value.type) if one.name != "string_value"}
-    given = sum(len(column) - column.null_count for column in map(_given, members.values()))
-    if not given:
+    columns = {one.name: value.field(i) for i, one in enumerate(value.type)}
+    strings = columns.pop("string_value")
+    members = {name: column for name, column in columns.items() if _is_given(column)}
+    if not members:
         return utf8(pc.fill_null(strings, b"") if strings.null_count else strings)
+    is_other = pc.is_null(strings)
     others = {name: column.filter(is_other) for name, column in members.items()}
-    if given != pc.sum(reduce(pc.or_, (pc.is_valid(_given(column)) for column in others.values()))).as_py():
+    given = sum(pc.count(_presence(column)).as_py() for column in members.values())
+    if (
+        given
+        != pc.sum(reduce(pc.or_, (pc.is_valid(_presence(column)) for column in others.values()))).as_py()
+    ):
         raise Ambiguous
     return utf8(pc.replace_with_mask(strings, is_other, _others(others).cast(pa.binary())))
 
@@ -70,8 +74,15 @@ def numbers(count: int) -> Column:
     return pa.arange(0, count)  # type: ignore[attr-defined]  # younger than its stubs
 
 
-def _given(column: Column) -> Column:
-    """A member of a value, null where it is absent. Of lists and maps there may be any number of pieces."""
+def _is_given(column: Column) -> bool:
+    """Whether any value has this member."""
+    if pa.types.is_list(column.type):
+        return len(column.values) > 0
+    return bool(column.null_count < len(column))
+
+
+def _presence(column: Column) -> Column:
+    """A member, null where a value has it not. Of lists and maps there may be any number of pieces."""
     if not pa.types.is_list(column.type):
         return column
     pieces = pc.list_value_length(column)
@@ -80,27 +91,32 @@ def _given(column: Column) -> Column:
 
 def _others(members: dict[str, Column]) -> Column:
     """The text of values that are no strings; one that is nothing is empty."""
-    text = pc.coalesce(
-        members["int_value"].cast(pa.string()),
-        pc.if_else(members["bool_value"], "true", "false"),
-        _reals(members["double_value"]),
-    )
+    ways = {"int_value": _wholes, "bool_value": _truths, "double_value": _reals}
+    found = [ways[name](column) for name, column in members.items() if name in ways]
+    text = pc.coalesce(*found) if found else pa.nulls(len(next(iter(members.values()))), pa.string())
     if not text.null_count:
         return text
     rare = pc.is_null(text)
-    reals, arrays, maps, raws = (
-        members[name].filter(rare).to_pylist()
-        for name in ("double_value", "array_value", "kvlist_value", "bytes_value")
-    )
-    left = [
-        nested_text("array_value", array)
-        if array
-        else nested_text("kvlist_value", pairs)
-        if pairs
-        else plain_text(raw if real is None else real)
-        for real, array, pairs, raw in zip(reals, arrays, maps, raws, strict=True)
-    ]
-    return pc.replace_with_mask(text, rare, pa.array(left, pa.string()))
+    left = {name: column.filter(rare).to_pylist() for name, column in members.items()}
+    rows = [_rare_text(dict(zip(left, row, strict=True))) for row in zip(*left.values(), strict=True)]
+    return pc.replace_with_mask(text, rare, pa.array(rows, pa.string()))
+
+
+def _rare_text(members: dict[str, Any]) -> str:
+    if pieces := members.get("array_value"):
+        return nested_text("array_value", pieces)
+    if pieces := members.get("kvlist_value"):
+        return nested_text("kvlist_value", pieces)
+    real = members.get("double_value")
+    return plain_text(members.get("bytes_value") if real is None else real)
+
+
+def _wholes(values: Column) -> Column:
+    return values.cast(pa.string())
+
+
+def _truths(values: Column) -> Column:
+    return pc.if_else(values, "true", "false")
 
 
 def _reals(values: Column) -> Column:
