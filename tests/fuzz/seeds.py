@@ -45,3 +45,44 @@ def captured(shared: Path) -> list[Body]:
         for path in texts
         if path.name != "summary.json"
     ]
+
+
+def _fill(item: Any, i: int) -> None:
+    item.trace_id, item.span_id = bytes([1] * 16), bytes([i + 1] * 8)
+    _values(item.attributes)
+    if not hasattr(item, "events"):
+        item.time_unix_nano, item.severity_number, item.event_name = START_NS + i, 9, "gen_ai.choice"
+        item.body.kvlist_value.values.add(key="content").value.string_value = "hé"
+        return
+    item.parent_span_id, item.name, item.kind, item.trace_state = bytes([9] * 8), f"span {i}", 3, "a=b"
+    item.start_time_unix_nano, item.end_time_unix_nano = START_NS, START_NS + 10**9
+    item.status.code, item.status.message = 2, "no"
+    _values(item.events.add(name="exception", time_unix_nano=START_NS + 5).attributes)
+    _values(item.links.add(trace_id=bytes([7] * 16), span_id=bytes([8] * 8), trace_state="s").attributes)
+
+
+def _values(attributes: Any) -> None:
+    attributes.add(key="text").value.string_value = "grüße " * 25
+    attributes.add(key="whole").value.int_value = -7
+    attributes.add(key="real").value.double_value = 0.25
+    attributes.add(key="truth").value.bool_value = False
+    attributes.add(key="bytes").value.bytes_value = b"\x00\xff"
+    attributes.add(key="none")
+    values = attributes.add(key="list").value.array_value.values
+    values.add().string_value = "a"
+    values.add().kvlist_value.values.add(key="n").value.double_value = float("inf")
+
+
+def _json(request: Any) -> bytes:
+    """As OTLP has it: ids in hex where protobuf's own JSON has base64."""
+
+    def fixed(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: fixed(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [fixed(one) for one in value]
+        return (
+            "0a" * (16 if key == "traceId" else 8) if key in ("traceId", "spanId", "parentSpanId") else value
+        )
+
+    return json.dumps(fixed(MessageToDict(request))).encode()
