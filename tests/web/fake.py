@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.web.door import STATUS, FakeDoor
+from tests.web.arrivals import STATUS
+from tests.web.door import FakeDoor
 
 from assay.errors import FilterError, UnknownName
 from assay.records import (
@@ -384,6 +385,8 @@ class FakePages:
         self.answer = report
         self.error: Exception | None = None
         self.door = FakeDoor()
+        self.arrivals: IngestStatus = STATUS
+        self.asked_window: Window | None = None
         self.listed: list[dict[str, Any]] = []
         self.windows: list[Window | None] = []
 
@@ -418,6 +421,7 @@ class FakePages:
         window: Window | None = None,
         limit: int = 50,
         after: str | None = None,
+        deep: bool = False,
     ) -> LogPage:
         self._fail()
         self.listed.append({"unit": unit, "q": filter_text, "window": window, "limit": limit, "after": after})
@@ -433,14 +437,36 @@ class FakePages:
             unit=unit, filter=filter_text, total=12_430, rows=rows, next=None if after else "1;c-4"
         )
 
+    def open_logs(self, limit: int = 50) -> OpenPage:
+        self._fail()
+        return self.open
+
+    def series(
+        self,
+        of: Summed,
+        by: Step,
+        unit: Unit,
+        filter_text: str = "",
+        window: Window | None = None,
+        *,
+        soon: bool = False,
+    ) -> Series:
+        self._fail()
+        self.summed.append((of, by, unit, filter_text, window))
+        points = tuple(
+            SeriesPoint(at=START.replace(hour=0) + timedelta(days=day), logs=10 * day, failed=day)
+            for day in (1, 3)
+        )
+        return Series(of=of, unit=unit, by=by, filter=filter_text, points=points)
+
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         self._fail()
         return conversation_page() if conversation_id == HOSTILE_ID else None
 
     def ingest_status(self, window: Window | None = None) -> IngestStatus:
         self._fail()
-        self.windows.append(window)
-        return STATUS
+        self.asked_window = window
+        return self.arrivals
 
     def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
         progress("reading", 1, 2)

@@ -26,7 +26,6 @@ from assay.ingest.segment import Parcel, list_segments
 from assay.ingest.tally import Sender, Tally
 from assay.records import Arrival, Feedback, Received
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.spans import last_trace, trace_of_span
 
 log = logging.getLogger(__name__)
 
@@ -143,12 +142,9 @@ class Door:
         self._opened().put(parcel, self._patience_s)
         self.tally.arrived(parcel)
 
-    def feedback(self, given: Sequence[Feedback], transport: str, agent: str = "") -> int:
-        """Feedback and scores; on disk when this returns. Returns how many name a log that is not known
-        yet: they find it when it comes."""
-        placed = [self._placed(one) for one in given]
-        self.put("records", feedback_records(placed, self._now_ns()), transport, agent)
-        return sum(not one.trace_id and not one.response_id for one in placed)
+    def feedback(self, given: Sequence[Feedback], transport: str, agent: str = "") -> None:
+        """Feedback and scores; on disk when this returns."""
+        self.put("records", feedback_records(given, self._now_ns()), transport, agent)
 
     def refused(self, status: int, transport: str, agent: str) -> None:
         """Count a request that was answered with an error."""
@@ -253,18 +249,6 @@ class Door:
             items=found.items,
             size_bytes=size,
         )
-
-    def _placed(self, one: Feedback) -> Feedback:
-        """The feedback with the trace that it is about, where only its span or conversation is named."""
-        if one.trace_id or one.response_id:
-            return one
-        trace_id = ""
-        if one.span_id:
-            trace_id = trace_of_span(self._telemetry, one.span_id)
-        elif one.conversation_id:
-            trace_id = last_trace(self._telemetry, one.conversation_id)
-        values = {key: getattr(one, key) for key in one.__slots__ if key != "trace_id"}
-        return Feedback(**values, trace_id=trace_id)
 
 
 def _stream(table: pa.Table) -> bytes:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from assay.app.door import Door
 from assay.errors import StoreError
-from assay.ingest.tally import Count
+from assay.ingest.columns import REPAIRED
+from assay.ingest.tally import REDACTED, Count
 from assay.records import (
     AttributeKey,
     IngestCount,
@@ -19,6 +20,7 @@ from assay.records import (
     Window,
 )
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.conventions import FREE, KEYS
 from assay.store.telemetry.intake import (
     IntakeRow,
     read_intake,
@@ -27,6 +29,7 @@ from assay.store.telemetry.intake import (
 )
 
 LISTED = 100
+_KNOWN = frozenset(key for keys in KEYS.values() for key in keys) | {REPAIRED, REDACTED}
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -51,9 +54,9 @@ def status(telemetry: Telemetry, door: Door, window: Window, now: datetime) -> I
         )
         rejected = tuple(read_rejected(telemetry, window, LISTED))
     except StoreError as error:
-        problem = problem or str(error)
+        problem, rows = problem or str(error), _pending(door, window)
     of: dict[str, list[IntakeRow]] = defaultdict(list)
-    for row in (*rows, *_pending(door, window)):
+    for row in rows:
         of[row.dimension].append(row)
     minutes = _minutes(of["all"], of["refused"])
     backlog, (p50, p99) = door.backlog(), door.lag_ms()
@@ -92,7 +95,7 @@ def status(telemetry: Telemetry, door: Door, window: Window, now: datetime) -> I
 
 def is_known(key: str) -> bool:
     """Whether a mapping reads this attribute (its numbers written `N`)."""
-    return False
+    return key in _KNOWN or key.startswith(tuple(FREE))
 
 
 def _pending(door: Door, window: Window) -> list[IntakeRow]:

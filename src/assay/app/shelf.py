@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from assay.errors import AssayError
 from assay.ingest.apply import RowKind, Rows
+from assay.ingest.feedback import CONVERSATION, SCOPE
 from assay.ingest.rejection import Rejection
 from assay.ingest.segment import Parcel, sync_folder
 from assay.ingest.tally import Sender, Tally
 from assay.store.telemetry.again import insert_again
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.intake import IntakeRow, write_intake, write_rejected
-from assay.store.telemetry.spans import insert_records, insert_spans
+from assay.store.telemetry.spans import insert_records, insert_spans, last_trace, trace_of_span
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,31 @@ class StoreShelf:
         self._telemetry = telemetry
 
     def put(self, kind: RowKind, rows: pa.Table) -> None:
-        (insert_spans if kind == "spans" else insert_records)(self._telemetry, rows)
+        if kind == "spans":
+            insert_spans(self._telemetry, rows)
+        else:
+            insert_records(self._telemetry, self._placed(rows))
 
     def put_again(self, kind: RowKind, rows: pa.Table) -> None:
-        insert_again(self._telemetry, "otel_traces" if kind == "spans" else "otel_logs", rows)
+        if kind == "spans":
+            insert_again(self._telemetry, "otel_traces", rows)
+        else:
+            insert_again(self._telemetry, "otel_logs", self._placed(rows))
+
+    def _placed(self, records: pa.Table) -> pa.Table:
+        """The records, with its trace at each feedback that names a conversation or a span alone. Spans
+        that came before it are stored by now."""
+        scopes, traces = records["ScopeName"].to_pylist(), records["TraceId"].to_pylist()
+        lost = [row for row, scope in enumerate(scopes) if scope == SCOPE and not traces[row]]
+        for row in lost:
+            attributes = dict(records["LogAttributes"][row].as_py())
+            talk, span_id = attributes.get(CONVERSATION, ""), records["SpanId"][row].as_py()
+            if span_id:
+                traces[row] = trace_of_span(self._telemetry, span_id)
+            elif talk:
+                traces[row] = last_trace(self._telemetry, talk)
+        place = records.column_names.index("TraceId")
+        return records.set_column(place, "TraceId", pa.array(traces, pa.string())) if lost else records
 
 
 class News:

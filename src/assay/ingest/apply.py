@@ -25,7 +25,7 @@ from assay.ingest.segment import Entry, Parcel, Position
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES, BATCH_ITEMS = 64 * 2**20, 50_000
+BATCH_BYTES, BATCH_ITEMS = 32 * 2**20, 20_000
 ENOUGH_BYTES = 16 * 2**20
 GATHER_S, LONGEST_S, REST = 0.2, 1.0, 4.0
 """A batch waits for `GATHER_S` at least and `LONGEST_S` at most; between, until `REST` times as long
@@ -166,8 +166,8 @@ class Applier:
         self._thread.join()
 
     def _run(self) -> None:
-        name_thread("assay-apply")
         while self._gather():
+            name_thread("assay-apply")  # each time: the embedded engine gives threads other names
             taken = self._journal.take(BATCH_BYTES, BATCH_ITEMS)
             began = self._clock()
             try:

@@ -15,6 +15,9 @@ from assay.ingest.columns import EVENT_NAME, LOG_SCHEMA
 from assay.records import Feedback
 
 EVALUATION = "gen_ai.evaluation.result"
+CONVERSATION = "gen_ai.conversation.id"
+SCOPE = "assay.feedback"
+"""The scope of the records that are made here."""
 MOST = 1_000
 """Pieces of feedback in one request."""
 
@@ -151,7 +154,7 @@ def _record(one: Feedback, received_ns: int) -> dict[str, Any]:
         "gen_ai.evaluation.score.label": one.label,
         "gen_ai.evaluation.explanation": one.comment,
         "gen_ai.response.id": one.response_id,
-        "gen_ai.conversation.id": one.conversation_id,
+        CONVERSATION: one.conversation_id,
         "user.id": one.user_id,
         "assay.source": one.source,
         "assay.feedback.id": one.id,
@@ -170,7 +173,7 @@ def _record(one: Feedback, received_ns: int) -> dict[str, Any]:
         "ResourceSchemaUrl": "",
         "ResourceAttributes": list(resource.items()),
         "ScopeSchemaUrl": "",
-        "ScopeName": "assay.feedback",
+        "ScopeName": SCOPE,
         "ScopeVersion": "",
         "ScopeAttributes": [],
         "LogAttributes": [(key, text) for key, text in attributes.items() if text],

@@ -20,30 +20,54 @@ class IngestionAnswer(NamedTuple):
     answers: list[tuple[str, int, str]]
 
 
-def read_scores(body: bytes) -> list[Feedback]:
-    """The body of `POST /api/public/scores`: one score, or a list. Raises PayloadError (400)."""
-    return [read_score(one) for one in read_objects(body, "send a Langfuse score")]
+class ScoresAnswer(NamedTuple):
+    """The scores that can be kept, and what is wrong with the others. `single`: it was no list."""
+
+    scores: list[Feedback]
+    errors: list[str]
+    single: bool
+
+
+def read_scores(body: bytes) -> ScoresAnswer:
+    """The body of `POST /api/public/scores`: one score, or a list. Raises PayloadError (400) where it is
+    neither, or one that can't be kept."""
+    objects = read_objects(body, "send a Langfuse score")
+    if not body.lstrip().startswith(b"["):
+        return ScoresAnswer([read_score(objects[0])], [], True)
+    scores: list[Feedback] = []
+    errors: list[str] = []
+    for number, one in enumerate(objects, 1):
+        try:
+            scores.append(read_score(one))
+        except PayloadError as error:
+            errors.append(f"score {number}: {error}")
+    return ScoresAnswer(scores, errors, False)
 
 
 def read_score(given: Mapping[str, Any]) -> Feedback:
-    """One score. What is named a feedback is people's; the others are programs'."""
+    """One score. What was annotated, or is named a feedback, is people's; the others are programs'."""
     name = text_of(given.get("name"), "name", 200) or "score"
-    if given.get("dataType") == "BOOLEAN" and isinstance(given.get("value"), int | float):
-        given = {**given, "value": bool(given["value"])}
-    value, label = value_of(given.get("value"), "value")
+    kind, value = given.get("dataType"), given.get("value")
+    comment = text_of(given.get("comment"), "comment", _MOST_TEXT)
+    if kind == "BOOLEAN" and isinstance(value, int | float):
+        value = bool(value)
+    if kind in ("TEXT", "CORRECTION"):
+        comment, value = "\n".join(filter(None, (text_of(value, "value", _MOST_TEXT), comment))), None
+    number, label = value_of(value, "value")
     environment = text_of(given.get("environment"), "environment", 200)
+    human = given.get("source") == "ANNOTATION" or "feedback" in name.lower()
     return check(
         Feedback(
             id=text_of(given.get("id"), "id", 200) or uuid4().hex,
             name=name,
-            value=value,
+            value=number,
             label=label,
-            comment=text_of(given.get("comment"), "comment", _MOST_TEXT),
+            comment=comment,
             trace_id=text_of(given.get("traceId"), "traceId", 64),
             span_id=text_of(given.get("observationId"), "observationId", 32),
             conversation_id=text_of(given.get("sessionId"), "sessionId", 1_000),
             environment="" if environment == "default" else environment,
-            source="human" if "feedback" in name.lower() else "code",
+            source="human" if human else "code",
             at=time_of(given.get("timestamp"), "timestamp"),
         )
     )
@@ -71,7 +95,8 @@ def _answered(batch: Sequence[Mapping[str, Any]]) -> IngestionAnswer:
             answers.append((name, 400, told))
         else:
             try:
-                scores.append(read_score(event.get("body") or {}))
+                score = event.get("body")
+                scores.append(read_score(score if isinstance(score, dict) else {}))
                 answers.append((name, 201, ""))
             except PayloadError as error:
                 answers.append((name, 400, str(error)))

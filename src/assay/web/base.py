@@ -36,8 +36,8 @@ class Entrance(Protocol):
 
     def take(self, arrival: Arrival, answer: Callable[[Received | AssayError], None]) -> None: ...
 
-    def feedback(self, given: Sequence[Feedback], transport: str, agent: str) -> int:
-        """Returns once it is on disk; how many are about a log that is not known yet."""
+    def feedback(self, given: Sequence[Feedback], transport: str, agent: str) -> None:
+        """Returns once it is on disk."""
         ...
 
     def refused(self, status: int, transport: str, agent: str) -> None:

@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from assay.errors import PayloadError
 from assay.ingest.feedback import read_feedback
 from assay.ingest.langfuse import read_ingestion, read_scores
 from assay.records import Feedback
@@ -22,8 +21,8 @@ from assay.web.body import MEBIBYTE, Intake
 from assay.web.problems import problem_of
 
 MOST = 4 * MEBIBYTE
-Read = Callable[[bytes], tuple[Sequence[Feedback], Callable[[int], Response]]]
-"""From a body to what it says, and from how much of it waits for its log to the answer."""
+Read = Callable[[bytes], tuple[Sequence[Feedback], Response]]
+"""From a body to what it says, and the answer once that is on disk."""
 
 
 def routes(site: Site) -> list[Route]:
@@ -62,22 +61,28 @@ async def _take(site: Site, intake: Intake, read: Read, transport: str, request:
 
 def _put(site: Site, read: Read, body: bytes, transport: str, agent: str) -> Response:
     given, answer = read(body)
-    return answer(site.app.door.feedback(given, transport, agent) if given else 0)
+    if given:
+        site.app.door.feedback(given, transport, agent)
+    return answer
 
 
-def _own(body: bytes) -> tuple[Sequence[Feedback], Callable[[int], Response]]:
+def _own(body: bytes) -> tuple[Sequence[Feedback], Response]:
     given = read_feedback(body)
-    return given, lambda waiting: JSONResponse({"accepted": len(given), "waiting": waiting})
+    return given, JSONResponse({"accepted": len(given)})
 
 
-def _scores(body: bytes) -> tuple[Sequence[Feedback], Callable[[int], Response]]:
-    given = read_scores(body)
-    if not given:
-        raise PayloadError("no score in the request")
-    return given, lambda _: JSONResponse({"id": given[0].id})
+def _scores(body: bytes) -> tuple[Sequence[Feedback], Response]:
+    scores, errors, single = read_scores(body)
+    if single:
+        return scores, JSONResponse({"id": scores[0].id})
+    if not errors:
+        return scores, JSONResponse({"message": "Accepted"}, status_code=202)
+    found = [{"message": message} for message in errors]
+    content = {"accepted": len(scores), "rejected": len(errors), "errors": found}
+    return scores, JSONResponse(content, status_code=207)
 
 
-def _ingestion(body: bytes) -> tuple[Sequence[Feedback], Callable[[int], Response]]:
+def _ingestion(body: bytes) -> tuple[Sequence[Feedback], Response]:
     scores, answers = read_ingestion(body)
     content: dict[str, list[Any]] = {"successes": [], "errors": []}
     for name, status, message in answers:
@@ -85,7 +90,7 @@ def _ingestion(body: bytes) -> tuple[Sequence[Feedback], Callable[[int], Respons
             content["errors"].append({"id": name, "status": status, "message": message})
         else:
             content["successes"].append({"id": name, "status": status})
-    return scores, lambda _: JSONResponse(content, status_code=207)
+    return scores, JSONResponse(content, status_code=207)
 
 
 async def _health(request: Request) -> Response:
