@@ -12,7 +12,7 @@ import pytest
 
 from assay.query import parse
 from assay.records import Accounting, MetricInfo, Window
-from assay.store.telemetry.accounting import accounting, accounting_by_hour, spend
+from assay.store.telemetry.accounting import accounting, accounting_by_hour, spend_by_day
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.scope import JUDGE, Question
 
@@ -144,11 +144,10 @@ def test_an_empty_store_balances(telemetry: Telemetry) -> None:
 
 
 def test_spend_counts_the_newest_outcome_of_each_log(telemetry: Telemetry, put_scores: Put) -> None:
-    assert spend(telemetry, TODAY) == 0.0
+    assert spend_by_day(telemetry, TODAY, "resolved") == {}
     put_scores(["a", "b"], START, cost_usd=[0.25, 0.5])
     put_scores(["a"], START, cost_usd=0.125, metric="polite")
-    put_scores(["a"], START + timedelta(days=1), cost_usd=9.0, metric="tomorrow")
     put_scores(["b"], START, cost_usd=1.0, scored_at=START + timedelta(hours=1))
-    assert spend(telemetry, TODAY) == 1.375
-    assert spend(telemetry, TODAY, "resolved") == 1.25
-    assert spend(telemetry, TODAY, "nothing") == 0.0
+    put_scores(["c"], START + timedelta(days=1), cost_usd=9.0)
+    assert spend_by_day(telemetry, TODAY, "resolved") == {START.date(): 1.25}
+    assert spend_by_day(telemetry, TODAY, "polite") == {START.date(): 0.125}

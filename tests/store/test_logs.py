@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.store.spans import START, put, trace_id, turn
 
-from assay.errors import CallerError, FilterError
+from assay.errors import CallerError
 from assay.query import parse
 from assay.records import ToolCall, Window
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.logs import (
-    attribute_keys,
     conversation_detail,
     count_logs,
     data_window,
-    histogram,
     list_logs,
     read_logs,
-    signal_counts,
-    slice_counts,
     started_of,
-    totals,
+    tally_logs,
 )
 from assay.store.telemetry.settle import settle
 
@@ -46,8 +42,7 @@ def ids(page: Any) -> list[str]:
 
 def test_an_empty_store_has_nothing(telemetry: Telemetry) -> None:
     assert data_window(telemetry) is None
-    assert totals(telemetry, EVER) == (0, 0, None, None)
-    assert list_logs(telemetry, "conversation", EVER) == ((), None)
+    assert list_logs(telemetry, "conversation", EVER) == ((), None, None)
     assert conversation_detail(telemetry, "nobody") is None
     assert read_logs(telemetry, "conversation", ["nobody"]) == []
 
@@ -58,14 +53,9 @@ def test_logs_are_counted_in_their_window(telemetry: Telemetry, put_logs: PutLog
     day = Window.of_day(START.date())
     assert count_logs(telemetry, "conversation", day) == 2
     assert count_logs(telemetry, "conversation", EVER, parse("turns > 1")) == 2
-    assert totals(telemetry, EVER) == (1, 3, START, START + timedelta(days=1))
     put_logs(["last turn of c"], START + timedelta(days=1, hours=1), unit="interaction")
     whole = data_window(telemetry)
     assert whole == Window(start=START, end=START + timedelta(days=1, hours=1, microseconds=1))
-    assert histogram(telemetry, "conversation", EVER).to_pylist() == [
-        {"day": date(2026, 11, 2), "logs": 2},
-        {"day": date(2026, 11, 3), "logs": 1},
-    ]
 
 
 def test_pages_hold_every_log_once_newest_first(telemetry: Telemetry, put_logs: PutLogs) -> None:
@@ -104,26 +94,6 @@ def test_a_made_up_place_in_a_list_is_refused(telemetry: Telemetry, put_logs: Pu
     else:
         with pytest.raises(CallerError, match="no place in a list"):
             list_logs(telemetry, "conversation", EVER, after=after)
-
-
-def test_logs_divide_by_signal_field_and_attribute(telemetry: Telemetry, put_logs: PutLogs) -> None:
-    put_logs(
-        ["a", "b", "c", "d"],
-        START,
-        signals=[["error", "slow"], ["error"], [], []],
-        version=["v7", "v7", "v6", ""],
-        attributes=[[("it's", "1")], [("it's", "1"), ("x", "2")], [], []],
-    )
-    assert signal_counts(telemetry, "conversation", EVER) == {"error": 2, "slow": 1}
-    assert slice_counts(telemetry, "conversation", EVER, "version") == [("v7", 2), ("v6", 1)]
-    assert slice_counts(telemetry, "conversation", EVER, "version", top=1) == [("v7", 2)]
-    assert slice_counts(telemetry, "conversation", EVER, 'attr["it\'s"]') == [("1", 2)]
-    assert attribute_keys(telemetry, "conversation", EVER) == ["it's", "x"]
-    only = parse('version = "v7" and attr["x"] = "2"')
-    assert signal_counts(telemetry, "conversation", EVER, only) == {"error": 1}
-    assert slice_counts(telemetry, "conversation", EVER, 'attr["it\'s"]', condition=only) == [("1", 1)]
-    with pytest.raises(FilterError):
-        slice_counts(telemetry, "conversation", EVER, "nothing")
 
 
 def test_a_conversation_is_read_with_its_turns(telemetry: Telemetry, settle_now: Callable[[], None]) -> None:
@@ -186,3 +156,45 @@ def test_the_page_of_a_conversation_that_goes_on(
     page = conversation_detail(telemetry, "a")
     assert page is not None
     assert (page.settled, page.facts.turns, len(page.turns)) == (False, 1, 2)
+
+
+def test_a_search_with_a_budget_says_where_it_stopped_and_goes_on_there(
+    telemetry: Telemetry, put_logs: PutLogs
+) -> None:
+    count, hour = 400, timedelta(hours=1)
+    names = [f"log-{number:03}" for number in range(count)]
+    put_logs(
+        names,
+        [START + hour * number for number in range(count)],
+        input=["needle" if number % 100 == 0 else "hay" for number in range(count)],
+    )
+    needle, seen, pages, after = parse('input contains "needle"'), [], 0, None
+    while True:
+        page = list_logs(telemetry, "conversation", EVER, needle, limit=3, after=after, budget_ms=0.02)
+        seen += ids(page)
+        pages, after = pages + 1, page.next
+        if after is None:
+            break
+        assert page.searched_to is None or len(page.rows) < 3
+    assert seen == ["log-300", "log-200", "log-100", "log-000"]
+    assert pages > 2
+    assert ids(list_logs(telemetry, "conversation", EVER, needle)) == seen
+    found = tally_logs(telemetry, "conversation", EVER, needle, budget_ms=0.02)
+    assert found.since is not None
+    assert found.logs == sum(START + hour * (100 * number) >= found.since for number in range(4))
+    assert tally_logs(telemetry, "conversation", EVER, needle, budget_ms=60_000.0) == (4, None)
+
+
+def test_a_text_of_any_turn_is_found_however_long_the_conversation_lasts(
+    telemetry: Telemetry, put_logs: PutLogs
+) -> None:
+    put_logs(["t"], START, ended=START + timedelta(days=40), input="hello")
+    put_logs(
+        ["late"],
+        START + timedelta(days=40),
+        unit="interaction",
+        conversation_id="t",
+        output="a needle, at last",
+    )
+    put_logs(["other"], START + timedelta(days=20), input="hello")
+    assert ids(list_logs(telemetry, "conversation", EVER, parse('text contains "needle"'))) == ["t"]

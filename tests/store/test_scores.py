@@ -92,7 +92,7 @@ def test_everything_said_of_a_log_comes_back_newest_first(telemetry: Telemetry, 
     put_scores(["a"], START, metric_version="v2", value=0.5, scored_at=START + timedelta(hours=1))
     put_scores(["a"], START, kind="human", rater="ann", value=0.0, scored_at=START + timedelta(hours=2))
     put_scores(["b"], START)
-    rows = scores_of(telemetry, "conversation", ["a"]).to_pylist()
+    rows = scores_of(telemetry, "conversation", {"a": START}).to_pylist()
     assert [(row["kind"], row["metric_version"], row["value"]) for row in rows] == [
         ("human", "v1", 0.0),
         ("judge", "v2", 0.5),
@@ -107,7 +107,7 @@ def test_a_score_written_twice_is_one_and_a_later_one_replaces_it(
     for _ in range(2):
         put_scores(["a"], START, fate="failed", value=None, reason="timeout")
     put_scores(["a"], START, scored_at=START + timedelta(seconds=1))
-    (row,) = scores_of(telemetry, "conversation", ["a"]).to_pylist()
+    (row,) = scores_of(telemetry, "conversation", {"a": START}).to_pylist()
     assert (row["fate"], row["value"], row["reason"]) == ("scored", 1.0, "")
 
 
@@ -125,5 +125,5 @@ def test_a_score_keeps_its_times_to_the_microsecond(telemetry: Telemetry) -> Non
         telemetry,
         pa.table({**row, "log_id": ["x"], "fate": ["scored"], "started": times, "scored_at": times}),
     )
-    (found,) = scores_of(telemetry, "interaction", ["x"]).to_pylist()
+    (found,) = scores_of(telemetry, "interaction", {"x": at}).to_pylist()
     assert (found["started"], found["scored_at"], found["value"]) == (at, at, None)

@@ -175,8 +175,8 @@ def test_decisions_come_back_as_they_were_however_often_written(telemetry: Telem
     first, second = decision("a", probability=0.1 + 0.2), decision("a", stage="label", selected=False)
     for _ in range(3):
         put_decisions(telemetry, first, second)
-    assert selections_of(telemetry, "conversation", ["a"]) == [first, second]
-    assert selections_of(telemetry, "interaction", ["a"]) == []
+    assert selections_of(telemetry, "conversation", {"a": START}) == [first, second]
+    assert selections_of(telemetry, "interaction", {"a": START}) == []
 
 
 def test_selected_logs_are_counted_by_stratum(telemetry: Telemetry) -> None:
@@ -201,5 +201,5 @@ def test_hostile_names_are_only_names(telemetry: Telemetry, put_logs: PutLogs, h
     assert waiting(telemetry, group) == {hostile: "trouble", "b": hostile}
     put_decisions(telemetry, decision(hostile, policy=hostile, stratum=hostile, reason=hostile))
     assert waiting(telemetry, group) == {"b": hostile}
-    (found,) = selections_of(telemetry, "conversation", [hostile])
+    (found,) = selections_of(telemetry, "conversation", {hostile: START})
     assert (found.policy, found.stratum, found.reason) == (hostile, hostile, hostile)

@@ -33,7 +33,12 @@ from assay.records.page import (
     HourAccounting,
     LogPage,
     LogRow,
+    OpenPage,
     ScoreRow,
+    Series,
+    SeriesPoint,
+    Step,
+    Summed,
     TurnRow,
 )
 
@@ -388,6 +393,9 @@ class FakePages:
         self.arrivals: IngestStatus = STATUS
         self.asked_window: Window | None = None
         self.listed: list[dict[str, Any]] = []
+        self.summed: list[tuple[Any, ...]] = []
+        self.page: dict[str, Any] = {}
+        self.open = OpenPage(interactions=0, conversations=0, failed=0, rows=(), minutes=())
         self.windows: list[Window | None] = []
 
     def _fail(self) -> None:
@@ -434,7 +442,12 @@ class FakePages:
             return LogPage(unit=unit, filter=filter_text, total=0, rows=())
         rows = tuple(replace(entry, unit=unit) for entry in ROWS)
         return LogPage(
-            unit=unit, filter=filter_text, total=12_430, rows=rows, next=None if after else "1;c-4"
+            unit=unit,
+            filter=filter_text,
+            total=12_430,
+            rows=rows,
+            next=None if after else "1;c-4",
+            **self.page,
         )
 
     def open_logs(self, limit: int = 50) -> OpenPage:

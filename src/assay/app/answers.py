@@ -6,18 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from assay.app import tallies
 from assay.app.parts import Parts
 from assay.app.requests import EstimateRequest
 from assay.estimates.metric import estimate_metric
 from assay.estimates.report import Population, build_report, metric_report
-from assay.query import And, Condition, HasScore, ScoreIs, quote, walk
-from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Unit, Window
-from assay.store.telemetry import accounting, ledger, logs
+from assay.query import And, Condition, HasScore, ScoreIs, walk
+from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Window
+from assay.store.telemetry import ledger, logs
 
 DAYS = 14
-SLICES = ("version", "model", "environment", "service")
-MOST_VALUES = 30
-MOST_ATTRIBUTES = 8
 SCORED_ALONE: Final = "the filter asks for scores or labels: logs without them are not counted"
 
 
@@ -44,7 +42,7 @@ def _asks_for_scores(condition: Condition | None) -> bool:
 
 def report(parts: Parts, window: Window) -> Report:
     """How are we doing overall, and where should we focus?"""
-    interactions, conversations, first, last = logs.totals(parts.telemetry, window)
+    interactions, conversations, first, last = tallies.totals(parts, window)
     known = parts.infos()
     infos = {name: info for name, info in known.items() if parts.is_drawn(info)}
     notes = [
@@ -53,7 +51,7 @@ def report(parts: Parts, window: Window) -> Report:
         if name not in infos
     ]
     covered = {name: (info.unit, parts.policy_of(info).where) for name, info in infos.items()}
-    population = {part: _population(parts, *part, window) for part in set(covered.values())}
+    population = {part: tallies.population(parts, *part, window) for part in set(covered.values())}
     metrics = [_metric_report(parts, info, window, population[covered[name]]) for name, info in infos.items()]
     totals = Totals(
         interactions=interactions,
@@ -77,7 +75,6 @@ def default_window(parts: Parts) -> Window:
 
 
 def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: Population) -> MetricReport:
-    policy = parts.policy_of(info)
     found = _ledger(parts, info, window, columns=("signals", *population.slices))
     return metric_report(
         info,
@@ -85,13 +82,8 @@ def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: P
         seen_by_day=found.seen_by_day,
         decided_by_day=found.decided_by_day,
         population=population,
-        accounting=accounting.accounting(
-            parts.telemetry,
-            parts.question(info, window),
-            where=parts.parse(policy.where),
-            words=parts.words,
-        ),
-        cost_usd=accounting.spend(parts.telemetry, window, info.name),
+        accounting=tallies.books(parts, info, window),
+        cost_usd=tallies.spend(parts, info.name, window),
     )
 
 
@@ -101,28 +93,5 @@ def _ledger(
     """What the metric's policy covers of the logs that the condition holds of."""
     policy = parts.policy_of(info)
     covered = [part for part in (parts.parse(policy.where), parts.parse(condition)) if part is not None]
-    return ledger.read_ledger(
-        parts.telemetry,
-        parts.question(info, window),
-        condition=And(parts=tuple(covered)) if len(covered) > 1 else next(iter(covered), None),
-        columns=columns,
-        words=parts.words,
-        now=parts.clock(),
-    )
-
-
-def _population(parts: Parts, unit: Unit, where: str, window: Window) -> Population:
-    """Counts over all logs that `where` holds of: by signal, and by every field and attribute that
-    divides them usefully."""
-    covered, words = parts.parse(where), parts.words
-    attributes = logs.attribute_keys(parts.telemetry, unit, window)[:MOST_ATTRIBUTES]
-    fields = (*SLICES, *(f"attr[{quote(key)}]" for key in attributes))
-    counts = {
-        field: logs.slice_counts(parts.telemetry, unit, window, field, MOST_VALUES + 1, covered, words=words)
-        for field in fields
-    }
-    return Population(
-        signals=logs.signal_counts(parts.telemetry, unit, window, covered, words=words),
-        slices={field: found for field, found in counts.items() if 1 < len(found) <= MOST_VALUES},
-        meanings={signal.name: signal.meaning for signal, _ in parts.signals},
-    )
+    both = And(parts=tuple(covered)) if len(covered) > 1 else next(iter(covered), None)
+    return tallies.read_ledger(parts, info, window, both, columns)

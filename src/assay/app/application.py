@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.app import answers, doctor, flow, intake, marks, tallies, upkeep, views
+from assay.app import answers, doctor, flow, intake, keeping, marks, tallies, upkeep, views
 from assay.app.backup import back_up
 from assay.app.cache import ReportCache
 from assay.app.door import Door, open_door
@@ -25,12 +25,14 @@ from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
+    ForgetRequest,
     Located,
     LocateRequest,
     LogsRequest,
     RecordRequest,
     RemapRequest,
     ReportRequest,
+    RetainRequest,
     SampleRequest,
     SettleRequest,
     Span,
@@ -49,6 +51,7 @@ from assay.records import (
     Check,
     ConversationPage,
     Estimate,
+    ForgetReport,
     HourAccounting,
     IngestStatus,
     LogPage,
@@ -58,6 +61,7 @@ from assay.records import (
     Received,
     RemapReport,
     Report,
+    RetainReport,
     RunReport,
     SampleReport,
     Series,
@@ -168,6 +172,25 @@ class Application:
             finally:
                 self._reports.clear()
         return tuple(done)
+
+    def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport:
+        """Remove what is older than `[retention]` keeps."""
+        with _turn(self._settling, progress):
+            done = keeping.retain_days(self._parts, dry_run=request.dry_run)
+        if done.removed and not request.dry_run:
+            self._reports.clear()
+        return done
+
+    def forget(self, request: ForgetRequest, progress: Progress = no_progress) -> ForgetReport:
+        """Delete what is kept of a user or a conversation. Nothing else writes meanwhile."""
+        with (
+            _turn(self._judging, progress),
+            _turn(self._deciding, progress),
+            _turn(self._settling, progress),
+        ):
+            done = keeping.forget(self._parts, self._door, request, progress)
+        self._reports.clear()
+        return done
 
     def record(self, request: RecordRequest, progress: Progress = no_progress) -> Written:
         done = marks.record(self._parts, request)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -34,16 +35,23 @@ def record(parts: Parts, request: RecordRequest) -> Written:
             )
     info = _info(parts, request)
     known = _known(parts, info.unit, request.marks)
-    rows = [mark for mark in request.marks if mark.log_id in known]
+    rows = [_redacted(parts, mark) for mark in request.marks if mark.log_id in known]
     register_metric(parts.state, parts.project, info, {"source": request.source}, now=parts.clock())
-    new = _changed(parts, info, rows)
+    new = _changed(parts, info, rows, known)
     if new:
         scores.insert_scores(parts.telemetry, _table(parts, info, request, new, known))
     return Written(
         rows=len(rows),
         unknown=len(request.marks) - len(rows),
-        outside_sample=_outside(parts, info, [mark.log_id for mark in rows]),
+        outside_sample=_outside(parts, info, {mark.log_id: known[mark.log_id] for mark in rows}),
     )
+
+
+def _redacted(parts: Parts, mark: Mark) -> Mark:
+    """The mark with nothing in its comment that is not to be kept."""
+    if parts.redactor is None or not mark.comment:
+        return mark
+    return replace(mark, comment=parts.redactor.text(mark.comment))
 
 
 def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
@@ -60,7 +68,7 @@ def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
         items=tuple(
             TodoItem(log_id=key, unit=info.unit, transcript=render(parts_of(found[key]), "#"))
             for key in ids
-            if key in found
+            if key in found and found[key].turns
         ),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from assay.app.days import DayCache
 from assay.config import Settings
 from assay.errors import UnknownName
+from assay.ingest.redact import Redactor
 from assay.llm.base import Provider
 from assay.metrics.base import Metric
 from assay.query import Condition, Names, parse, suggest
@@ -34,6 +36,8 @@ class Parts:
     prices: Mapping[str, tuple[float, float]]
     provider: Callable[[], Provider]
     clock: Callable[[], datetime]
+    redactor: Redactor | None = None
+    days: DayCache = field(default_factory=DayCache)
 
     @property
     def project(self) -> str:

@@ -1,40 +1,61 @@
-"""What the pages show of single logs: lists, one conversation, the books by hour."""
+"""What the pages show of single logs: lists, what is still open, one conversation."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from assay.app.parts import Parts
 from assay.records import (
-    Accounting,
     ConversationPage,
-    HourAccounting,
     LogPage,
     MetricInfo,
+    OpenPage,
     ScoreRow,
     Selection,
     Unit,
     Window,
 )
-from assay.store.telemetry import accounting, logs, scores, selections
+from assay.store.telemetry import logs, scores, selections
+from assay.store.telemetry.arrivals import read_open
 
 
 def list_logs(
-    parts: Parts, unit: Unit, text: str, window: Window, *, limit: int, after: str | None
+    parts: Parts,
+    unit: Unit,
+    text: str,
+    window: Window,
+    *,
+    limit: int,
+    after: str | None,
+    budget_ms: float | None = None,
 ) -> LogPage:
-    """Logs that the filter holds of, newest first. Raises FilterError."""
-    condition, now = parts.parse(text), parts.clock()
-    page = logs.list_logs(
-        parts.telemetry, unit, window, condition, limit=limit, after=after, words=parts.words, now=now
-    )
-    total = logs.count_logs(parts.telemetry, unit, window, condition, words=parts.words, now=now)
-    told = _scores(parts, unit, [row.log_id for row in page.rows])
+    """Logs that the filter holds of, newest first. Raises FilterError.
+
+    With a budget, a page of a large store says how far back it has searched and counted."""
+    asked: dict[str, Any] = {"words": parts.words, "now": parts.clock(), "budget_ms": budget_ms}
+    condition = parts.parse(text)
+    page = logs.list_logs(parts.telemetry, unit, window, condition, limit=limit, after=after, **asked)
+    tally = logs.tally_logs(parts.telemetry, unit, window, condition, **asked)
+    told = _scores(parts, unit, {row.log_id: row.started for row in page.rows})
     rows = tuple(replace(row, scores=told.get(row.log_id, ())) for row in page.rows)
-    return LogPage(unit=unit, filter=text, total=total, rows=rows, next=page.next)
+    return LogPage(
+        unit=unit,
+        filter=text,
+        total=tally.logs,
+        rows=rows,
+        next=page.next,
+        total_since=tally.since,
+        searched_to=page.searched_to,
+    )
+
+
+def open_logs(parts: Parts, limit: int) -> OpenPage:
+    """What has arrived and is not settled yet, the newest first."""
+    return read_open(parts.telemetry, limit=limit)
 
 
 def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
@@ -42,8 +63,9 @@ def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
     page = logs.conversation_detail(parts.telemetry, conversation_id)
     if page is None:
         return None
-    traces = [row.turn.interaction_id for row in page.turns]
-    told, decided = _scores(parts, "interaction", traces), _selections(parts, "interaction", traces)
+    times = {row.turn.interaction_id: row.turn.started for row in page.turns}
+    own = {conversation_id: page.facts.started}
+    told, decided = _scores(parts, "interaction", times), _selections(parts, "interaction", times)
     return replace(
         page,
         turns=tuple(
@@ -54,33 +76,15 @@ def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
             )
             for row in page.turns
         ),
-        scores=_scores(parts, "conversation", [conversation_id]).get(conversation_id, ()),
-        selections=_selections(parts, "conversation", [conversation_id]).get(conversation_id, ()),
+        scores=_scores(parts, "conversation", own).get(conversation_id, ()),
+        selections=_selections(parts, "conversation", own).get(conversation_id, ()),
     )
 
 
-def accounting_by_hour(parts: Parts, info: MetricInfo, window: Window) -> tuple[HourAccounting, ...]:
-    """The books of one metric, by the hour in which logs began."""
-    policy = parts.policy_of(info)
-    rows = accounting.accounting_by_hour(
-        parts.telemetry,
-        parts.question(info, window),
-        where=parts.parse(policy.where),
-        words=parts.words,
-    ).to_pylist()
-    return tuple(
-        HourAccounting(
-            hour=row.pop("hour").astimezone(UTC),
-            accounting=Accounting(metric=info.name, metric_version=info.version, **row),
-        )
-        for row in rows
-    )
-
-
-def _scores(parts: Parts, unit: Unit, log_ids: Sequence[str]) -> dict[str, tuple[ScoreRow, ...]]:
+def _scores(parts: Parts, unit: Unit, begun: Mapping[str, datetime]) -> dict[str, tuple[ScoreRow, ...]]:
     infos = parts.infos()
     found: dict[str, list[ScoreRow]] = defaultdict(list)
-    for row in scores.scores_of(parts.telemetry, unit, log_ids).to_pylist():
+    for row in scores.scores_of(parts.telemetry, unit, begun).to_pylist():
         found[row["log_id"]].append(_score(row, infos.get(row["metric"])))
     return {log_id: tuple(rows) for log_id, rows in found.items()}
 
@@ -97,8 +101,8 @@ def _score(row: dict[str, Any], info: MetricInfo | None) -> ScoreRow:
     return ScoreRow(**given)
 
 
-def _selections(parts: Parts, unit: Unit, log_ids: Sequence[str]) -> dict[str, tuple[Selection, ...]]:
+def _selections(parts: Parts, unit: Unit, begun: Mapping[str, datetime]) -> dict[str, tuple[Selection, ...]]:
     found: dict[str, list[Selection]] = defaultdict(list)
-    for selection in selections.selections_of(parts.telemetry, unit, log_ids):
+    for selection in selections.selections_of(parts.telemetry, unit, begun):
         found[selection.log_id].append(selection)
     return {log_id: tuple(rows) for log_id, rows in found.items()}

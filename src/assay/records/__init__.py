@@ -12,6 +12,7 @@ from assay.records.ingest import (
     RejectedReason,
     RejectedSpan,
 )
+from assay.records.keeping import Erased, ForgetReport, Removed, RetainReport
 from assay.records.log import Log, ToolCall, Turn, Unit
 from assay.records.metric import Goal, MetricInfo, MetricKind
 from assay.records.page import (
@@ -53,11 +54,13 @@ __all__ = [
     "ConversationPage",
     "CopiedTable",
     "DayEstimate",
+    "Erased",
     "Estimate",
     "Failure",
     "Fate",
     "Feedback",
     "FocusRow",
+    "ForgetReport",
     "Goal",
     "HourAccounting",
     "ImportReport",
@@ -80,7 +83,9 @@ __all__ = [
     "RejectedSpan",
     "RemapDay",
     "RemapReport",
+    "Removed",
     "Report",
+    "RetainReport",
     "RunReport",
     "SampleReport",
     "Score",

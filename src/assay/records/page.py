@@ -180,7 +180,8 @@ class ConversationPage:
 
     `settled` is False while it may still go on: its facts are then of the last time it was idle,
     and nothing was decided about it yet. `selections` are the recorded decisions, newest first;
-    `scores` hold machine scores and human labels of the conversation itself.
+    `scores` hold machine scores and human labels of the conversation itself. `expired` turns have
+    outlived the time for which texts are kept: their facts are all that is left of them.
     """
 
     conversation_id: str
@@ -189,6 +190,7 @@ class ConversationPage:
     turns: tuple[TurnRow, ...]
     scores: tuple[ScoreRow, ...] = ()
     selections: tuple[Selection, ...] = ()
+    expired: int = 0
 
     @property
     def labels(self) -> tuple[ScoreRow, ...]:

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from assay.web import api, assets, feedback, logs, operations, overview, receive, run
+from assay.web import api, assets, feedback, ingest, logs, operations, overview, receive, run
 from assay.web.base import Pages, Site
 from assay.web.body import MEBIBYTE, Intake
 from assay.web.charts import Charts
@@ -65,6 +65,7 @@ def create_web(
         Route("/metrics", view(overview.metrics)),
         Route("/explain/{metric}", view(overview.explain)),
         Route("/operations", view(operations.operations)),
+        Route("/operations/ingest", view(ingest.ingest)),
         *(Route(path, _no_other_method, methods=["POST"]) for path in receive.PATHS),
         *feedback.routes(site),
         Route("/api/report", view(api.report)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pyarrow as pa
 
@@ -62,12 +63,12 @@ def accounting_by_hour(
     )
 
 
-def spend(t: Telemetry, window: Window, metric: str | None = None) -> float:
-    """US dollars that the newest outcome of each of the window's logs cost, of one metric or all."""
-    only = " AND metric = {metric:String}" if metric else ""
+def spend_by_day(t: Telemetry, window: Window, metric: str) -> dict[date, float]:
+    """US dollars that the newest outcomes of the metric cost, by the day on which the logs began."""
     rows = t.query(
-        "SELECT sum(cost_usd) AS cost FROM scores FINAL "
-        "WHERE started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}" + only,
-        bind_scope("interaction", window, metric=metric or ""),
+        "SELECT toDate(started) AS day, sum(cost_usd) AS cost FROM scores FINAL "
+        "WHERE metric = {metric:String} AND started >= {start:DateTime64(6, 'UTC')} "
+        "AND started < {end:DateTime64(6, 'UTC')} GROUP BY day",
+        bind_scope("interaction", window, metric=metric),
     )
-    return float(rows["cost"][0].as_py() or 0.0)
+    return {row["day"]: float(row["cost"] or 0.0) for row in rows.to_pylist()}

@@ -28,6 +28,7 @@ from assay.query import (
 )
 from assay.query.evaluate import NUMBER_PATTERN
 from assay.query.fields import FIELDS, OPTIONAL
+from assay.records import Window
 
 PHRASES: Final = 500
 """Phrases of a word list in one pattern. One pattern of many is far faster than a search for each."""
@@ -53,16 +54,18 @@ def compile_condition(
     now: datetime | None = None,
     prefix: str = "c",
     source: Literal["signals", "facts"] = "signals",
+    within: Window | None = None,
 ) -> Where:
     """The condition over rows of `signals`, or of facts that are on their way there.
 
     `prefix` begins the names of the bound values: give each condition of one statement its own.
+    Where all rows are of the window `within`, the turns that `text` searches are looked for there.
     No condition holds of every row. Raises FilterError for an unknown word list, for `last`
     without `now`, and over `facts` for what is known only of stored logs.
     """
     if condition is None:
         return Where("1", {})
-    compiler = _Compiler(words or {}, now, prefix, source)
+    compiler = _Compiler(words or {}, now, prefix, source, within)
     return Where(compiler.sql(condition), compiler.params)
 
 
@@ -74,8 +77,14 @@ def compile_subject(subject: Subject, *, prefix: str = "f") -> Where:
 
 class _Compiler:
     def __init__(
-        self, words: Mapping[str, Sequence[str]], now: datetime | None, prefix: str, source: str
+        self,
+        words: Mapping[str, Sequence[str]],
+        now: datetime | None,
+        prefix: str,
+        source: str,
+        within: Window | None = None,
     ) -> None:
+        self._within = within
         self.params: dict[str, Any] = {}
         self._words = words
         self._now = now
@@ -96,7 +105,7 @@ class _Compiler:
                 return self._in_list(condition)
             case Contains(subject=subject, part=part):
                 needle = self._bind("String", fold(part))
-                return self._search(subject, lambda text: f"position(lowerUTF8({text}), {needle}) > 0")
+                return self._search(subject, lambda text: f"position({lowered(text)}, {needle}) > 0")
             case Mentions():
                 return self._mentions(condition)
             case SignalIs(name=name):
@@ -158,6 +167,13 @@ class _Compiler:
         if not self._stored:
             return f"({here})"
         said = f"SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction' AND ({here})"
+        if self._within is not None:
+            start, end = self._bind_time(self._within.start), self._bind_time(self._within.end)
+            ended = (
+                "SELECT max(ended) FROM signals FINAL WHERE unit = 'conversation' "
+                f"AND started >= {start} AND started < {end}"
+            )
+            said += f" AND started >= {start} AND started <= ({ended})"
         return f"({here} OR (unit = 'conversation' AND log_id GLOBAL IN ({said})))"
 
     def _scored(self, part: ScoreIs | HasScore) -> str:
@@ -182,6 +198,11 @@ class _Compiler:
     def _need_stored(self, what: str) -> None:
         if not self._stored:
             raise FilterError(f"{what} can't be asked for where signals are defined: use facts")
+
+
+def lowered(text: str) -> str:
+    """The SQL of `assay.query.fold` over a column; plain ASCII takes the fast way."""
+    return f"if(isValidASCII({text}), lower({text}), lowerUTF8({text}))"
 
 
 def folded_words(text: str) -> str:

@@ -152,7 +152,7 @@ def written() -> str:
 
 
 def _idle() -> str:
-    """The bucket's conversations in which nothing happened for long enough.
+    """The bucket's conversations in which nothing happened for long enough, or that are known to be over.
 
     A log can't have ended after it was delivered: a clock that runs ahead must not keep it open.
     """
@@ -166,7 +166,7 @@ def _idle() -> str:
         f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS traces USING (trace_id) "
         "GROUP BY conversation_id "
         "HAVING max(least(intDiv(end_ns, 1000), toUnixTimestamp64Micro(toDateTime64(delivered, 6, 'UTC')))) "
-        "<= {idle_before:Int64}"
+        "<= {idle_before:Int64} OR max(has({ended:Array(String)}, trace_id))"
     )
 
 

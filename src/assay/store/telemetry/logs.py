@@ -1,22 +1,21 @@
-"""Logs as people and metrics read them: counted, listed, divided, and one in full."""
+"""Logs as people and metrics read them: counted, listed, and one in full."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-import pyarrow as pa
-
-from assay.errors import CallerError, FilterError
-from assay.query import Compare, Condition, parse
+from assay.errors import CallerError
+from assay.query import Condition
 from assay.records import ConversationPage, Log, LogRow, Turn, TurnRow, Unit, Window
-from assay.store.telemetry.condition import Where, compile_condition, compile_subject
+from assay.store.telemetry.condition import Where, compile_condition
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import near
 from assay.store.telemetry.rows import LOG_ROW, TURN, log_of, log_row, summed, turn_of, utc
 from assay.store.telemetry.scope import LOGS, bind_scope
+from assay.store.telemetry.slices import FIRST_ROWS, cost_ns, slices, versions
 
 IDS: Final = 1_000
 """Ids bound in one statement: a server takes fields of limited size only."""
@@ -25,22 +24,29 @@ Words = Mapping[str, Sequence[str]]
 
 _BY_KEY: Final = "SETTINGS optimize_move_to_prewhere_if_final = 1"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ENDS: Final = (
+    "SELECT min(started) AS first, max(started) AS last, count() AS logs FROM signals FINAL "
+    "WHERE toDate(started) = {day:Date}"
+)
+
+HEAVY_NS: Final = 300.0
+"""A condition that takes longer than this on a row reads texts: its search begins with fewer rows."""
 
 
 class Listed(NamedTuple):
-    """One page of a list; `next` is the `after` of the following page, if there is one."""
+    """One page of a list; `next` is the `after` of the following page, if there is one. Where a budget
+    was spent before the page was full, `searched_to` is how far back the search has come."""
 
     rows: tuple[LogRow, ...]
     next: str | None
+    searched_to: datetime | None
 
 
-class Counts(NamedTuple):
-    """How many logs a window has, and when the first and the last of them began."""
+class Tally(NamedTuple):
+    """How many logs, of those that began at `since` or later; of all, where that is None."""
 
-    interactions: int
-    conversations: int
-    first: datetime | None
-    last: datetime | None
+    logs: int
+    since: datetime | None
 
 
 def count_logs(
@@ -53,9 +59,30 @@ def count_logs(
     now: datetime | None = None,
 ) -> int:
     """How many settled logs of the window the condition holds of."""
-    where = compile_condition(condition, words=words, now=now)
-    found = _select(t, f"SELECT count() AS logs FROM {LOGS} AND {where.sql}", unit, window, where)
-    return int(found[0]["logs"])
+    return tally_logs(t, unit, window, condition, words=words, now=now).logs
+
+
+def tally_logs(
+    t: Telemetry,
+    unit: Unit,
+    window: Window,
+    condition: Condition | None = None,
+    *,
+    words: Words | None = None,
+    now: datetime | None = None,
+    budget_ms: float | None = None,
+) -> Tally:
+    """The same, within about `budget_ms`: the newest logs are counted first, back to `since`."""
+    found, spent_ms, most_ns = 0, 0.0, cost_ns(condition)
+    if condition is None or budget_ms is None or _size(t, window) * most_ns / 1e6 <= budget_ms:
+        return Tally(_count(t, unit, window, condition, words, now), None)
+    first_rows = int(budget_ms * 1e6 / most_ns / 4)
+    for part in slices(_sizes(t), window, first_rows):
+        if spent_ms and spent_ms + part.rows * most_ns / 1e6 > budget_ms:
+            return Tally(found, part.window.end)
+        found += _count(t, unit, part.window, condition, words, now)
+        spent_ms += part.rows * most_ns / 1e6
+    return Tally(found, None)
 
 
 def list_logs(
@@ -68,114 +95,57 @@ def list_logs(
     after: str | None = None,
     words: Words | None = None,
     now: datetime | None = None,
+    budget_ms: float | None = None,
 ) -> Listed:
-    """Logs that the condition holds of, newest first; `after` is where the page before ended."""
-    where = compile_condition(condition, words=words, now=now)
-    params, beyond = dict(where.params), ""
+    """Logs that the condition holds of, newest first; `after` is where the page before ended.
+
+    Only as much of the window is read as fills the page. With a budget the search may also end before
+    that: then `next` is where it goes on, and `searched_to` the time back to which it has come."""
+    params: dict[str, Any] = {}
+    beyond = ""
     if after:
-        params |= _read_cursor(after)
+        params = _read_cursor(after)
         beyond = "AND (started, log_id) < ({after_started:DateTime64(6, 'UTC')}, {after_id:String})"
-    page = (
-        f"SELECT log_id FROM {LOGS} AND {where.sql} {beyond} "
-        "ORDER BY started DESC, log_id DESC LIMIT {limit:UInt32}"
-    )
-    sql = f"SELECT {LOG_ROW} FROM {LOGS} AND log_id GLOBAL IN ({page}) ORDER BY started DESC, log_id DESC"
-    params["limit"] = limit + 1
-    rows = [log_row(row) for row in _select(t, f"{sql} {_BY_KEY}", unit, window, Where("", params))]
-    more = len(rows) > limit
-    return Listed(tuple(rows[:limit]), _cursor(rows[limit - 1]) if more and limit else None)
-
-
-def histogram(
-    t: Telemetry,
-    unit: Unit,
-    window: Window,
-    condition: Condition | None = None,
-    *,
-    words: Words | None = None,
-    now: datetime | None = None,
-) -> pa.Table:
-    """Settled logs by UTC day: `day`, `logs`; days without any are left out."""
-    where = compile_condition(condition, words=words, now=now)
-    sql = (
-        f"SELECT toDate32(started, 'UTC') AS day, count() AS logs FROM {LOGS} AND {where.sql} "
-        "GROUP BY day ORDER BY day"
-    )
-    return t.query(near(t.topology, sql), bind_scope(unit, window) | where.params)
+        beside = timedelta(microseconds=1 if params["after_id"] else 0)
+        window = _until(window, params["after_started"] + beside)
+    found: list[tuple[datetime, str]] = []
+    spent_ms, most_ns = 0.0, cost_ns(condition)
+    first_rows = max(FIRST_ROWS, 4 * limit) if most_ns < HEAVY_NS else FIRST_ROWS // 2
+    if budget_ms is not None:
+        first_rows = max(1, min(first_rows, int(budget_ms * 1e6 / most_ns / 2)))
+    for part in slices(_sizes(t), window, first_rows):
+        if budget_ms is not None and spent_ms + part.rows * most_ns / 1e6 > budget_ms and spent_ms:
+            stopped = part.window.end
+            rows = _rows_of(t, unit, found)
+            return Listed(rows, f"{_micros(stopped)}.", stopped)
+        where = _compile(condition, part.window, words, now)
+        bound = Where("", params | where.params | {"limit": limit + 1 - len(found)})
+        sql = (
+            f"SELECT log_id, started FROM {LOGS} AND {where.sql} {beyond} "
+            "ORDER BY started DESC, log_id DESC LIMIT {limit:UInt32}"
+        )
+        found += [(utc(row["started"]), row["log_id"]) for row in _select(t, sql, unit, part.window, bound)]
+        spent_ms += part.rows * most_ns / 1e6
+        if len(found) > limit:
+            break
+    rows = _rows_of(t, unit, found[:limit])
+    more = len(found) > limit and limit > 0
+    return Listed(rows, f"{_micros(found[limit - 1][0])}.{found[limit - 1][1]}" if more else None, None)
 
 
 def data_window(t: Telemetry) -> Window | None:
-    """From the first to the last settled log, of either unit; None where there is none."""
-    sql = "SELECT min(started) AS first, max(started) AS last, count() AS logs FROM signals FINAL"
-    (row,) = t.query(sql).to_pylist()
-    if not row["logs"]:
-        return None
-    return Window(start=utc(row["first"]), end=utc(row["last"]) + timedelta(microseconds=1))
+    """From the first to the last settled log, of either unit; None where there is none.
 
-
-def totals(t: Telemetry, window: Window) -> Counts:
-    """How many settled logs of each unit the window has."""
-    sql = "SELECT count() AS logs, min(started) AS first, max(started) AS last FROM " + LOGS
-    (of_interactions,) = _select(t, sql, "interaction", window)
-    (of_conversations,) = _select(t, sql, "conversation", window)
-    known = [row for row in (of_interactions, of_conversations) if row["logs"]]
-    return Counts(
-        interactions=of_interactions["logs"],
-        conversations=of_conversations["logs"],
-        first=min((utc(row["first"]) for row in known), default=None),
-        last=max((utc(row["last"]) for row in known), default=None),
-    )
-
-
-def signal_counts(
-    t: Telemetry,
-    unit: Unit,
-    window: Window,
-    condition: Condition | None = None,
-    *,
-    words: Words | None = None,
-) -> dict[str, int]:
-    """How many logs of the window, of those the condition holds of, each signal is raised on, most first."""
-    where = compile_condition(condition, words=words)
-    sql = (
-        f"SELECT signal, count() AS logs FROM (SELECT signals FROM {LOGS} AND {where.sql}) "
-        "ARRAY JOIN signals AS signal GROUP BY signal ORDER BY logs DESC, signal"
-    )
-    return {row["signal"]: row["logs"] for row in _select(t, sql, unit, window, where)}
-
-
-def slice_counts(
-    t: Telemetry,
-    unit: Unit,
-    window: Window,
-    field: str,
-    top: int = 20,
-    condition: Condition | None = None,
-    *,
-    words: Words | None = None,
-) -> list[tuple[str, int]]:
-    """The most frequent values of a text field or of `attr["x"]`, with their logs, of those the condition
-    holds of; empty ones left out."""
-    where = compile_condition(condition, words=words)
-    subject = parse(f'{field} = ""')
-    if not isinstance(subject, Compare):
-        raise FilterError(f"{field!r} is no field to divide logs by")
-    value = compile_subject(subject.subject)
-    sql = (
-        f"SELECT toString({value.sql}) AS value, count() AS logs FROM {LOGS} AND {where.sql} AND value != '' "
-        "GROUP BY value ORDER BY logs DESC, value LIMIT {top:UInt32}"
-    )
-    rows = _select(t, sql, unit, window, Where("", value.params | where.params | {"top": top}))
-    return [(row["value"], row["logs"]) for row in rows]
-
-
-def attribute_keys(t: Telemetry, unit: Unit, window: Window) -> list[str]:
-    """The keys of attributes in the window, the most frequent first."""
-    sql = (
-        f"SELECT key, count() AS logs FROM (SELECT mapKeys(attributes) AS keys FROM {LOGS}) "
-        "ARRAY JOIN keys AS key GROUP BY key ORDER BY logs DESC, key"
-    )
-    return [row["key"] for row in _select(t, sql, unit, window)]
+    Only the outermost days are read; more where all of their rows were taken back."""
+    days = sorted(_sizes(t))
+    ends = []
+    for end, order in (("first", days), ("last", list(reversed(days)))):
+        for day in order:
+            (row,) = t.query(_ENDS, {"day": day}).to_pylist()
+            if row["logs"]:
+                ends.append(utc(row[end]))
+                break
+    return Window(start=ends[0], end=ends[1] + timedelta(microseconds=1)) if ends else None
 
 
 def started_of(t: Telemetry, unit: Unit, log_ids: Iterable[str]) -> dict[str, datetime]:
@@ -206,16 +176,83 @@ def conversation_detail(t: Telemetry, conversation_id: str) -> ConversationPage 
 
     Scores and selections are empty: they are asked for where they are kept."""
     rows = _interactions_of(t, conversation_id)
-    if not rows:
-        return None
     facts = _facts_of(t, "conversation", [conversation_id]).get(conversation_id)
+    if not rows and facts is None:
+        return None
     own = _facts_of(t, "interaction", [row["trace_id"] for row in rows])
+    turns = [TurnRow(turn=turn_of(row), facts=own.get(row["trace_id"])) for row in rows]
+    expired = _expired(t, conversation_id, set(own)) if facts and facts.turns > len(rows) else []
     return ConversationPage(
         conversation_id=conversation_id,
-        settled=facts is not None and _is_current(t, facts, rows),
+        settled=facts is not None and (not rows or bool(expired) or _is_current(t, facts, rows)),
         facts=facts or summed("conversation", conversation_id, rows),
-        turns=tuple(TurnRow(turn=turn_of(row), facts=own.get(row["trace_id"])) for row in rows),
+        turns=tuple(sorted((*turns, *expired), key=lambda row: (row.turn.started, row.turn.interaction_id))),
+        expired=len(expired),
     )
+
+
+def _expired(t: Telemetry, conversation_id: str, known: set[str]) -> list[TurnRow]:
+    """The turns of which only facts are left."""
+    sql = (
+        f"SELECT {LOG_ROW} FROM signals FINAL WHERE unit = 'interaction' AND conversation_id = {{id:String}}"
+    )
+    facts = [log_row(row) for row in t.query(sql, {"id": conversation_id}).to_pylist()]
+    return [
+        TurnRow(
+            turn=Turn(
+                interaction_id=fact.log_id, started=fact.started, ended=fact.ended, input="", output=""
+            ),
+            facts=fact,
+        )
+        for fact in facts
+        if fact.log_id not in known
+    ]
+
+
+def _sizes(t: Telemetry) -> dict[date, int]:
+    """About how many rows each day has."""
+    return {day: version.rows for day, version in versions(t)["signals"].items()}
+
+
+def _size(t: Telemetry, window: Window) -> int:
+    first, last = window.start.astimezone(UTC).date(), window.end.astimezone(UTC).date()
+    return sum(rows for day, rows in _sizes(t).items() if first <= day <= last)
+
+
+def _until(window: Window, moment: datetime) -> Window:
+    """The window up to the moment."""
+    end = min(window.end, max(moment, window.start))
+    return Window(start=window.start, end=end)
+
+
+def _compile(condition: Condition | None, window: Window, words: Words | None, now: datetime | None) -> Where:
+    return compile_condition(condition, words=words, now=now, within=window)
+
+
+def _count(
+    t: Telemetry,
+    unit: Unit,
+    window: Window,
+    condition: Condition | None,
+    words: Words | None,
+    now: datetime | None,
+) -> int:
+    where = _compile(condition, window, words, now)
+    found = _select(t, f"SELECT count() AS logs FROM {LOGS} AND {where.sql}", unit, window, where)
+    return int(found[0]["logs"])
+
+
+def _rows_of(t: Telemetry, unit: Unit, found: Sequence[tuple[datetime, str]]) -> tuple[LogRow, ...]:
+    """These logs in full and in this order, read by their key."""
+    if not found:
+        return ()
+    sql = (
+        f"SELECT {LOG_ROW} FROM signals FINAL WHERE unit = {{unit:String}} "
+        "AND started IN {times:Array(DateTime64(6, 'UTC'))} AND log_id IN {ids:Array(String)} "
+        f"ORDER BY started DESC, log_id DESC {_BY_KEY}"
+    )
+    params = {"unit": unit, "times": [time for time, _ in found], "ids": [log_id for _, log_id in found]}
+    return tuple(log_row(row) for row in t.query(sql, params).to_pylist())
 
 
 def _select(
@@ -293,8 +330,8 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
         yield every[start : start + IDS]
 
 
-def _cursor(row: LogRow) -> str:
-    return f"{(row.started - _EPOCH) // timedelta(microseconds=1)}.{row.log_id}"
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _read_cursor(after: str) -> dict[str, Any]:

@@ -221,6 +221,11 @@ SIGNALS = Table(
         "cost_usd Float64",
         "feedback Nullable(Float64)",
         "similarity Float64",
+        "redactions UInt32",
+        "provider LowCardinality(String)",
+        "cached_tokens UInt64",
+        "reasoning_tokens UInt64",
+        "ttft_ms Nullable(Float64)",
         "input String CODEC(ZSTD(1))",
         "output String CODEC(ZSTD(1))",
         "attributes Map(LowCardinality(String), String)",
@@ -231,9 +236,16 @@ SIGNALS = Table(
     engine="ReplacingMergeTree",
     version="computed_at, is_deleted",
     partition_by="toDate(started)",
-    order_by="(unit, log_id)",
+    order_by="(unit, started, log_id)",
     shard_by="cityHash64(log_id)",
+    indexes=(
+        "idx_log_id log_id TYPE bloom_filter(0.001) GRANULARITY 1",
+        "idx_talk conversation_id TYPE bloom_filter(0.01) GRANULARITY 1",
+    ),
+    settings=("min_age_to_force_merge_seconds = 7200", "min_age_to_force_merge_on_partition_only = 1"),
 )
+"""In order of time, so that the newest are read first and a range of time alone; a log whose start
+changes leaves a row of `is_deleted` behind. A day that rests for two hours is merged to one part."""
 
 SELECTIONS = Table(
     name="selections",

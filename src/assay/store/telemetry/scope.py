@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from assay.records import MetricInfo, Unit, Window
@@ -65,3 +66,9 @@ def bind_scope(unit: Unit, window: Window, **others: str) -> dict[str, Any]:
         "near_end": end + DRIFT,
         **others,
     }
+
+
+def bind_around(unit: Unit, begun: Mapping[str, datetime]) -> dict[str, Any]:
+    """The values of `NEAR` for these logs by when they began, with their ids as `log_ids`."""
+    window = Window(start=min(begun.values(), default=EARLIEST), end=max(begun.values(), default=EARLIEST))
+    return bind_scope(unit, window) | {"log_ids": list(begun)}

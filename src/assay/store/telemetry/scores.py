@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from datetime import datetime
 
 import pyarrow as pa
 
 from assay.records import Unit
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, MACHINE, Question
+from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, MACHINE, NEAR, Question, bind_around
 
 
 def insert_scores(t: Telemetry, rows: pa.Table) -> None:
@@ -32,12 +33,13 @@ def to_label(t: Telemetry, question: Question) -> pa.Table:
     return t.query(_waiting(LABEL, f"{HUMAN} AND fate IN ('scored', 'skipped')"), question.bind())
 
 
-def scores_of(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> pa.Table:
-    """Every outcome of these logs, all columns, by log and metric, the newest first."""
+def scores_of(t: Telemetry, unit: Unit, begun: Mapping[str, datetime]) -> pa.Table:
+    """Every outcome of these logs, given with when they began: all columns, by log and metric, the
+    newest first."""
     return t.query(
-        "SELECT * FROM scores FINAL WHERE unit = {unit:String} AND log_id IN {log_ids:Array(String)} "
+        f"SELECT * FROM scores FINAL WHERE {NEAR} AND log_id IN {{log_ids:Array(String)}} "
         "ORDER BY log_id, metric, scored_at DESC, kind, rater",
-        {"unit": unit, "log_ids": list(log_ids)},
+        bind_around(unit, begun),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from assay.query import Condition
 from assay.records import Selection, Stage, Unit, Window
 from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, NEAR, bind_scope
+from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, NEAR, bind_around, bind_scope
 
 DRAW = (
     "reinterpretAsUInt64(reverse(substring(SHA256(concat({salt:String}, ':', log_id)), 1, 8)))"
@@ -102,12 +102,12 @@ def selected_counts(t: Telemetry, policy: str, unit: Unit, window: Window) -> pa
     )
 
 
-def selections_of(t: Telemetry, unit: Unit, log_ids: Sequence[str]) -> list[Selection]:
-    """Every decision about these logs, by log and policy, judge before label."""
+def selections_of(t: Telemetry, unit: Unit, begun: Mapping[str, datetime]) -> list[Selection]:
+    """Every decision about these logs, given with when they began: by log and policy, judge before label."""
     rows = t.query(
-        "SELECT * FROM selections FINAL WHERE unit = {unit:String} AND log_id IN {log_ids:Array(String)} "
+        f"SELECT * FROM selections FINAL WHERE {NEAR} AND log_id IN {{log_ids:Array(String)}} "
         "ORDER BY log_id, policy, stage",
-        {"unit": unit, "log_ids": list(log_ids)},
+        bind_around(unit, begun),
     ).to_pylist()
     return [
         Selection(

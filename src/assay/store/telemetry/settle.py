@@ -41,6 +41,7 @@ def settle(
     words: Mapping[str, Sequence[str]],
     prices: Mapping[str, tuple[float, float]],
     idle_s: float,
+    ended: Sequence[str] = (),
     now: datetime,
     progress: Progress = no_progress,
     bucket_size: int = BUCKET_SIZE,
@@ -48,15 +49,15 @@ def settle(
     """Compute the rows of `signals` of each conversation that is new or changed and idle for `idle_s`.
 
     `prices` are US dollars per million tokens, (read, written), by model, for calls that came without
-    a cost; `words` are the lists that signals mention, and `common` the words that say nothing.
-    Doing it again changes nothing.
+    a cost; conversations of the traces in `ended` count as idle; `words` are the lists that signals
+    mention, and `common` the words that say nothing. Doing it again changes nothing.
     """
-    computed_at, upto = _server_time(t), _read_upto(t)
+    computed_at, upto = server_time(t), read_upto(t)
     if not _is_touched(t, upto):
         return SettleReport(interactions=0, conversations=0, unsettled=0)
     run = computed_at.isoformat()
     _drop_runs(t, before=(computed_at - timedelta(hours=6)).isoformat())
-    settled = _Run(t, signals, words, prices, computed_at, now - timedelta(seconds=idle_s))
+    settled = _Run(t, signals, words, prices, computed_at, now - timedelta(seconds=idle_s), ended)
     try:
         buckets = _plan(t, run, computed_at, upto, bucket_size)
         total = sum(traces for _, traces, _ in buckets)
@@ -91,11 +92,13 @@ class _Run:
         prices: Mapping[str, tuple[float, float]],
         computed_at: datetime,
         idle_before: datetime,
+        ended: Sequence[str],
     ) -> None:
         self._t = t
         self._shared = {
             "computed_at": computed_at,
             "idle_before": int(idle_before.astimezone(UTC).timestamp() * 1_000_000),
+            "ended": list(ended),
         }
         of_interactions = facts.raised(signals, "interaction", words)
         of_conversations = facts.raised(signals, "conversation", words)
@@ -205,10 +208,10 @@ def _grown() -> str:
 
 
 def _forget_moved(t: Telemetry) -> str:
-    """Take back the rows of logs that now start on another day: they lie in another partition."""
-    traces = f"SELECT unit, log_id, toDate(started) AS day FROM ({facts.written()})"
+    """Take back the rows of logs that now start at another moment: it is a part of their key."""
+    traces = f"SELECT unit, log_id, started AS begun FROM ({facts.written()})"
     talks = (
-        "SELECT 'conversation' AS unit, conversation_id AS log_id, toDate(min(started)) AS day "
+        "SELECT 'conversation' AS unit, conversation_id AS log_id, min(started) AS begun "
         f"FROM ({facts.written()}) GROUP BY conversation_id"
     )
     before = (
@@ -220,7 +223,7 @@ def _forget_moved(t: Telemetry) -> str:
         f"SELECT before.* FROM ({before}) AS before "
         f"INNER JOIN (SELECT * FROM ({traces}) UNION ALL SELECT * FROM ({talks})) AS latest "
         "ON latest.unit = before.unit AND latest.log_id = before.log_id "
-        "WHERE toDate(before.started) != latest.day"
+        "WHERE before.started != latest.begun"
     )
     return _take_back(t, moved)
 
@@ -238,7 +241,8 @@ def _take_back(t: Telemetry, rows: str) -> str:
     return _insert(t, f"SELECT {columns} {taken} FROM ({rows})")
 
 
-def _read_upto(t: Telemetry) -> datetime:
+def read_upto(t: Telemetry) -> datetime:
+    """Whatever was touched before this moment is settled."""
     rows = t.query("SELECT upto FROM settled FINAL WHERE name = 'interactions'").to_pylist()
     return rows[0]["upto"].astimezone(UTC) if rows else datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -270,7 +274,7 @@ def _move_on(t: Telemetry, run: str, computed_at: datetime, upto: datetime) -> N
         )
 
 
-def _server_time(t: Telemetry) -> datetime:
+def server_time(t: Telemetry) -> datetime:
     """The store's own clock: what was touched is stamped by it."""
     (row,) = t.query("SELECT now64(6, 'UTC') AS now").to_pylist()
     found: datetime = row["now"]
