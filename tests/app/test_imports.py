@@ -269,9 +269,12 @@ def test_marks_that_say_nothing_new_are_not_written_again(
     project.settle(SettleRequest())
     written: list[pa.Table] = []
     insert = telemetry.insert
-    monkeypatch.setattr(
-        telemetry, "insert", lambda table, told: (written.append(told), insert(table, told))[1]
-    )
+
+    def spy(table: str, told: pa.Table) -> None:
+        written.append(told)
+        insert(table, told)
+
+    monkeypatch.setattr(telemetry, "insert", spy)
 
     def record(*values: float, rater: str = "", comment: str = "") -> list[str]:
         written.clear()

@@ -57,7 +57,7 @@ LOGS = {
         }
     ]
 }
-METRICS = {"resourceMetrics": [{"scopeMetrics": []}]}
+METRICS: dict[str, Any] = {"resourceMetrics": [{"scopeMetrics": []}]}
 
 
 def plan_of(path: Path, **options: Any) -> Plan:

@@ -192,7 +192,7 @@ def test_mlflow_traces_become_its_spans(name: str) -> None:
 def test_mlflow_artifacts_and_traces_without_spans(tmp_path: Path) -> None:
     spans, _, _ = export("mlflow_artifact.json")
     assert [span["SpanName"] for span in spans] == ["answer", "find_order", "llm"]
-    row = {
+    row: dict[str, Any] = {
         "trace_id": "tr-adb7a01ea183eab10e9068d402c1966c",
         "state": "OK",
         "request_time": 1795704332570,
@@ -210,7 +210,7 @@ def test_mlflow_artifacts_and_traces_without_spans(tmp_path: Path) -> None:
 
 
 def test_mlflow_spans_of_the_first_schema(tmp_path: Path) -> None:
-    span = {
+    span: dict[str, Any] = {
         "name": "answer",
         "context": {"span_id": "0xfdc1da589a03b44f", "trace_id": "0xadb7a01ea183eab10e9068d402c1966c"},
         "parent_id": None,
@@ -220,7 +220,7 @@ def test_mlflow_spans_of_the_first_schema(tmp_path: Path) -> None:
         "attributes": {"mlflow.spanType": '"AGENT"'},
         "events": [],
     }
-    row = {"request_id": "tr-1", "request_metadata": {}, "trace": None, "spans": [span]}
+    row: dict[str, Any] = {"request_id": "tr-1", "request_metadata": {}, "trace": None, "spans": [span]}
     ((found,), _, _) = taken(plan_of(write(tmp_path, row)))
     assert (found["TraceId"], found["SpanId"]) == ("adb7a01ea183eab10e9068d402c1966c", "fdc1da589a03b44f")
     assert found["Duration"] == 78973899

@@ -20,7 +20,7 @@ from assay.errors import FileError
 
 Kind = Literal["jsonl", "json", "csv", "tsv", "parquet", "otlp"]
 
-_KINDS: Final[dict[str, Kind]] = {
+KINDS: Final[dict[str, Kind]] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
@@ -216,7 +216,7 @@ def _source(files: fs.FileSystem, prefix: str, info: fs.FileInfo, *, is_named: b
     path = info.path.removeprefix("./")
     name = PurePosixPath(path)
     compression = _COMPRESSIONS.get(name.suffix.lower(), "")
-    kind = _KINDS.get((name.with_suffix("") if compression else name).suffix.lower())
+    kind = KINDS.get((name.with_suffix("") if compression else name).suffix.lower())
     if kind is None:
         return None
     return Source(
