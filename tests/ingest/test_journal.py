@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -207,6 +210,44 @@ def test_a_full_disk_refuses_and_damages_nothing(opened: Callable[..., Journal])
     assert len(list_segments(journal.folder)) == 1
     assert drain(opened()) == [1, 4]
     assert drain(journal) == [1, 4]
+
+
+LIMITED = """
+import os, resource, sys
+from pathlib import Path
+from assay.errors import StoreFull
+from assay.ingest.journal import Journal
+from assay.ingest.payload import Payload
+from assay.ingest.segment import Parcel
+def parcel(number, size):
+    return Parcel(payload=Payload(kind="traces", body=bytes(size), content_type="", received_ns=number))
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+journal = Journal(Path(sys.argv[1]))
+taken, refused = [], []
+for number in range(30):
+    try:
+        journal.put(parcel(number, size=10_000 if number == 7 else 1000))
+        taken.append(number)
+    except StoreFull:
+        refused.append(number)
+print(taken, refused, sep=";", flush=True)
+os._exit(9)
+"""
+
+
+def test_a_limit_of_the_system_refuses_and_damages_nothing(
+    opened: Callable[..., Journal], tmp_path: Path
+) -> None:
+    """The operating system itself cuts writes off here, in the middle of a record."""
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "journal")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    taken, refused = (json.loads(part) for part in done.stdout.split(";"))
+    assert 7 in refused
+    assert len(taken) + len(refused) == 30
+    assert len(taken) > 20
+    journal = opened()
+    assert drain(journal) == taken
+    assert journal.pop_damages() == []
 
 
 def test_a_sync_that_fails_acknowledges_nothing(opened: Callable[..., Journal]) -> None:

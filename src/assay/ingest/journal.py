@@ -216,14 +216,14 @@ class Journal:
             writer.write(pieces)
             written = True
             writer.sync()
-        except OSError:
-            self._take_back(writer, before, keep=not written)
+        except OSError as error:
+            self._take_back(writer, before, keep=not written and error.errno != errno.EFBIG)
             raise
         return entries
 
     def _take_back(self, writer: SegmentWriter, size: int, *, keep: bool) -> None:
         """Nothing may stay of a write that failed. After a sync that failed, or where it can't be taken
-        back, the file is not written to again: nobody knows what the disk has of it."""
+        back, the file is not written to again (`keep`): nobody knows what the disk has of it."""
         try:
             writer.cut(size)
         except OSError:
