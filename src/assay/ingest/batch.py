@@ -32,13 +32,12 @@ _NO_SPAN = "no valid span id (8 bytes, not all zero)"
 
 
 class Batch:
-    """Collects the items of one payload; ids come as lower hex, texts as text or UTF-8 bytes.
+    """Collects items; ids come as lower hex, texts as text or UTF-8 bytes.
 
     With `keep` false they are only counted. `received_ns` is the time of what has none."""
 
-    def __init__(self, limits: Limits, received_ns: int, *, keep: bool = True) -> None:
-        self.limits, self.received_ns, self.keep = limits, received_ns, keep
-        self.shared_bytes = 0
+    def __init__(self, limits: Limits, *, keep: bool = True) -> None:
+        self.limits, self.keep, self.received_ns = limits, keep, 0
         self.items = 0
         self.spans: list[SpanRow] = []
         self.records: list[RecordRow] = []

@@ -47,9 +47,10 @@ def read_json(tree: Tree, content: bytes, batch: Batch) -> None:
     _expect_few(groups, batch.limits)
     # what is smaller than the limit holds nothing that is larger
     bounded = len(content) > batch.limits.max_attribute_bytes
-    for group in groups:
-        for some in group.scopes or ():
-            _read_scope(group, some, batch, bounded)
+    shared = [(group, some, _origin(group, some)) for group in groups for some in group.scopes or ()]
+    share(sum(len(some.items or ()) * _size(origin) for _, some, origin in shared), batch.limits)
+    for group, some, origin in shared:
+        _read_scope(group, some, origin, batch, bounded)
 
 
 def _expect_few(groups: Sequence[SpanGroup | RecordGroup], limits: Limits) -> None:
@@ -75,15 +76,20 @@ def _export(content: bytes, kind: type[Traces | Logs]) -> Traces | Logs:
         raise PayloadError(f"the body is no JSON: {first}") from None
 
 
+def _size(origin: Origin) -> int:
+    texts = (*origin.resource, *origin.resource.values(), *origin.scope_attributes.values(), origin.scope)
+    return sum(map(len, texts))
+
+
 def _read_scope(
-    group: SpanGroup | RecordGroup, some: SpanScope | RecordScope, batch: Batch, bounded: bool
+    group: SpanGroup | RecordGroup,
+    some: SpanScope | RecordScope,
+    origin: Origin,
+    batch: Batch,
+    bounded: bool,
 ) -> None:
     items = some.items or ()
-    origin = _origin(group, some)
     batch.open(origin)
-    shared = (*origin.resource, *origin.resource.values(), origin.scope, origin.scope_version)
-    batch.shared_bytes += len(items) * sum(map(len, shared))
-    share(batch.shared_bytes, batch.limits)
     for owner, attributes, texts in (
         ("resource", (group.resource or Resource()).attributes, origin.resource),
         ("scope", (some.scope or Scope()).attributes, origin.scope_attributes),

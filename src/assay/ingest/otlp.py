@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from assay.errors import PayloadError
 from assay.ingest import columnar
 from assay.ingest.batch import Batch
-from assay.ingest.columns import LOG_SCHEMA, SPAN_SCHEMA, spans_table
+from assay.ingest.columns import LOG_SCHEMA, SPAN_SCHEMA
 from assay.ingest.glance import count_sound
 from assay.ingest.inflate import Content, unpack
 from assay.ingest.notation import read_json
@@ -24,7 +24,7 @@ from assay.ingest.scan import LARGE
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
 
-COLUMNS_FROM = 16_384 if columnar.is_available else 2**63
+COLUMNS_FROM = 131_072 if columnar.is_available else 2**63
 """Bytes of requests that are read as columns together: fewer are sooner read item by item."""
 
 
@@ -67,11 +67,12 @@ class _Decoder:
     run and become columns together; any other is read item by item, in its place."""
 
     def __init__(self, tree: Tree, limits: Limits, columns_from: int) -> None:
-        self.tables = [(SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()]
-        self.rejections: list[Rejection] = []
         self._tree, self._limits, self._columns_from = tree, limits, columns_from
+        self._tables: list[pa.Table] = []
+        self._rejections: list[Rejection] = []
         self._run: list[tuple[bytes, int]] = []
         self._run_bytes = 0
+        self._batch = Batch(limits)
 
     def take(self, payload: Payload) -> None:
         try:
@@ -80,39 +81,48 @@ class _Decoder:
             )
             if not content.is_json and (payload.is_sound or self._is_sound(content.raw)):
                 if self._run_bytes + len(content.raw) > LARGE:
-                    self.finish()
+                    self._finish_run()
                 self._run.append((content.raw, payload.received_ns))
                 self._run_bytes += len(content.raw)
-                return
-            self.finish()
-            self._read(content, payload.received_ns)
+            else:
+                self._finish_run()
+                read_items(self._tree, content, self._batch, payload.received_ns)
+                self._rejections += self._batch.rejections.taken()
         except PayloadError as error:
-            self.rejections.append(Rejection(reason=str(error)))
+            self._rejections.append(Rejection(reason=str(error)))
 
-    def finish(self) -> None:
-        """Read the run."""
+    def finish(self) -> tuple[pa.Table, tuple[Rejection, ...]]:
+        self._finish_run()
+        self._finish_batch()
+        empty = SPAN_SCHEMA if self._tree == "traces" else LOG_SCHEMA
+        return pa.concat_tables(self._tables or [empty.empty_table()]), tuple(self._rejections)
+
+    def _finish_run(self) -> None:
         run, size_bytes = self._run, self._run_bytes
         self._run, self._run_bytes = [], 0
         if run and size_bytes >= self._columns_from:
             try:
                 contents, received_ns = zip(*run, strict=True)
-                self.tables.append(columnar.read_columns(self._tree, contents, received_ns))
-                return
+                table = columnar.read_columns(self._tree, contents, received_ns)
             except columnar.UNREADABLE:
                 pass  # item by item, then
+            else:
+                self._finish_batch()
+                self._tables.append(table)
+                return
         for raw, time_ns in run:
-            self._read(Content(raw, is_json=False), time_ns)
+            read_items(self._tree, Content(raw, is_json=False), self._batch, time_ns)
+
+    def _finish_batch(self) -> None:
+        if self._batch.items:
+            self._tables.append(self._batch.table(self._tree))
+        self._batch = Batch(self._limits)
 
     def _is_sound(self, raw: bytes) -> bool:
         try:
             return count_sound(self._tree, raw, self._limits) is not None
         except DecodeError:
             return False
-
-    def _read(self, content: Content, received_ns: int) -> None:
-        batch = read_items(self._tree, content, self._limits, received_ns)
-        self.tables.append(batch.table(self._tree))
-        self.rejections.extend(batch.rejections.found())
 
 
 def _decode(
@@ -121,18 +131,16 @@ def _decode(
     decoder = _Decoder(tree, limits, columns_from)
     for payload in payloads:
         decoder.take(payload)
-    decoder.finish()
-    return pa.concat_tables(decoder.tables), tuple(decoder.rejections)
+    return decoder.finish()
 
 
-def read_items(tree: Tree, content: Content, limits: Limits, received_ns: int, *, keep: bool = True) -> Batch:
-    """One request, item by item. Raises PayloadError (400, 413)."""
-    batch = Batch(limits, received_ns, keep=keep)
+def read_items(tree: Tree, content: Content, batch: Batch, received_ns: int) -> None:
+    """Read one request into the batch, item by item. Raises PayloadError (400, 413)."""
+    batch.received_ns = received_ns
     try:
         (read_json if content.is_json else read_wire)(tree, content.raw, batch)
     except DecodeError:
         raise undecodable(tree, content.raw) from None
-    return batch
 
 
 def undecodable(tree: Tree, content: bytes) -> PayloadError:
@@ -153,19 +161,11 @@ class Decoded(NamedTuple):
 def decode_otlp(
     body: bytes, content_type: str, content_encoding: str, limits: Limits, *, received_at: datetime
 ) -> Decoded:
-    batch = read_items(
-        "traces",
-        unpack(body, content_type, content_encoding, limits.max_request_bytes),
-        limits,
-        int(received_at.timestamp() * 1_000_000) * 1000,
-    )
-    found = batch.rejections.found()
-    return Decoded(
-        spans_table(batch.spans, batch.origins),
-        batch.items,
-        count_of(found),
-        (message_of(found),) if found else (),
-    )
+    batch = Batch(limits)
+    content = unpack(body, content_type, content_encoding, limits.max_request_bytes)
+    read_items("traces", content, batch, int(received_at.timestamp() * 1_000_000) * 1000)
+    found = batch.rejections.taken()
+    return Decoded(batch.table("traces"), batch.items, count_of(found), (message_of(found),) if found else ())
 
 
 def success_body(decoded: Decoded, content_type: str) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from assay.ingest.batch import Batch
 from assay.ingest.glance import count_sound
 from assay.ingest.inflate import unpack
 from assay.ingest.otlp import read_items, undecodable
@@ -40,5 +41,6 @@ def outline(payload: Payload, limits: Limits) -> Outline:
             raise undecodable(tree, content.raw) from None
         if items is not None:
             return Outline(items=items, rejections=(), is_sound=True)
-    batch = read_items(tree, content, limits, payload.received_ns, keep=False)
-    return Outline(items=batch.items, rejections=batch.rejections.found())
+    batch = Batch(limits, keep=False)
+    read_items(tree, content, batch, payload.received_ns)
+    return Outline(items=batch.items, rejections=batch.rejections.taken())

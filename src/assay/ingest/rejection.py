@@ -34,9 +34,12 @@ class Rejections:
             cause = (rejection.service, rejection.reason)
             self._summed[cause] = self._summed.get(cause, 0) + rejection.count
 
-    def found(self) -> tuple[Rejection, ...]:
+    def taken(self) -> tuple[Rejection, ...]:
+        """What has been collected; the next collection begins."""
         summed = (Rejection(service=s, reason=r, count=n) for (s, r), n in self._summed.items())
-        return (*self._listed, *summed)
+        found = (*self._listed, *summed)
+        self._listed, self._summed = [], {}
+        return found
 
 
 def count_of(rejections: Iterable[Rejection]) -> int:
