@@ -29,6 +29,7 @@ PAGES = {
     "conversation": "/conversations/" + quote(HOSTILE_ID, safe=""),
     "metrics": "/metrics",
     "operations": "/operations?metric=resolved",
+    "ingest": "/operations/ingest",
     "explain": "/explain/resolved",
 }
 VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
@@ -167,6 +168,20 @@ def test_the_page_is_whole_without_javascript(browser: Browser, address: str) ->
     page.get_by_role("button", name="Filter").click()
     assert page.get_by_text("Nothing matches").is_visible()
     context.close()
+
+
+def test_what_arrives_is_renewed_while_it_is_looked_at(browser: Browser, address: str) -> None:
+    watched = open_page(browser, address)
+    page = watched.page
+    page.goto(address + PAGES["ingest"])
+    first = page.locator("[data-live] > p time").text_content()
+    page.wait_for_function(
+        "before => document.querySelector('[data-live] > p time').textContent !== before", arg=first
+    )
+    assert page.locator("[data-live]").count() == 1
+    assert page.get_by_text("Renewed every 5 s.").is_visible()
+    assert watched.trouble == []
+    page.context.close()
 
 
 def test_the_theme_switch_is_remembered(browser: Browser, address: str) -> None:

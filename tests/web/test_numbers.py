@@ -91,3 +91,11 @@ def test_range_bar_says_in_words_what_it_draws() -> None:
     assert 'aria-label="87.4 %, 95 % interval 85.0 to 89.8 %, the &#34;judge&#34; says 93.1 %"' in bar
     assert "style=" not in bar
     assert "interval" not in range_bar(estimate(None)).split("<title>")[1].split("</title>")[1]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [(0, "0 B"), (999, "999 B"), (1_234, "1.2 kB"), (256e6, "256.0 MB"), (7.25e9, "7.2 GB")],
+)
+def test_sizes(size_bytes: float, shown: str) -> None:
+    assert numbers.size(size_bytes) == shown

@@ -28,8 +28,9 @@ PAGES = [
     "/metrics",
     "/operations?metric=resolved",
     "/explain/resolved",
+    "/operations/ingest",
 ]
-OUR_SCRIPTS = {"theme.js", "charts.js", "vega.js"}
+OUR_SCRIPTS = {"theme.js", "charts.js", "vega.js", "live.js"}
 
 
 class Reader(HTMLParser):

@@ -67,6 +67,14 @@ def duration(milliseconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def size(size_bytes: float) -> str:
+    """1234567 as `1.2 MB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.1f} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
 def day(when: date | datetime) -> str:
     """`7 Nov`."""
     when = when.astimezone(UTC) if isinstance(when, datetime) else when

@@ -73,6 +73,7 @@ def _environment() -> jinja2.Environment:
         money=numbers.money,
         percent=numbers.percent,
         prose=text.prose,
+        size=numbers.size,
         script_json=script_json,
         split=text.split,
         value=numbers.value,
