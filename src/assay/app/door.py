@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -93,6 +94,8 @@ class Door:
             received_ns=self._now_ns(),
         )
         found = outline(payload, self._limits)
+        if found.is_sound:
+            payload = replace(payload, is_sound=True)
         parcel = self._parcel(payload, found, arrival)
         rejected = count_of(found.rejections)
         received = Received(

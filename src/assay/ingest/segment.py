@@ -25,8 +25,8 @@ except ImportError:  # no wheel for this machine: slower, the same sums
 MAGIC = b"ASSAYJ01"
 FILE_HEAD = 16
 MARK = b"\xf7\x9aRc"
-_HEAD = struct.Struct("<4sIIIIIIqB3x")
-"""mark, checksum of the head, of meta and body, lengths of meta and body, items, size, received, kind."""
+_HEAD = struct.Struct("<4sIIIIIIqBB2x")
+"""mark, checksum of the head, of meta and body, lengths of these, items, size, received, kind, sound."""
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _BLOCK = 2**20
 _VECTORS = 1000
@@ -124,6 +124,7 @@ class SegmentWriter:
             min(parcel.size_bytes, 2**32 - 1),
             payload.received_ns,
             _KINDS.index(payload.kind),
+            payload.is_sound,
         )
         head = _HEAD.pack(MARK, 0, *rest)
         return _HEAD.pack(MARK, crc32(head[8:], self._seed), *rest), meta, payload.body
@@ -199,7 +200,7 @@ class SegmentReader:
         head = self._head(offset)
         if head is None:
             return None
-        crc, meta_bytes, body_bytes, items, size, received_ns, kind = head
+        crc, meta_bytes, body_bytes, items, size, received_ns, kind, sound = head
         start, end = offset + _HEAD.size, offset + _HEAD.size + meta_bytes + body_bytes
         if end > self._stop or kind >= len(_KINDS):
             return None
@@ -214,6 +215,7 @@ class SegmentReader:
             content_type=content_type,
             content_encoding=encoding,
             received_ns=received_ns,
+            is_sound=bool(sound) and not self._again,  # another program may have thought so
         )
         parcel = Parcel(payload=payload, transport=transport, agent=agent, items=items, size_bytes=size)
         return Entry(parcel, Position(self.number, end), self._again)
