@@ -7,15 +7,14 @@ import argparse
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from bench.ingest.load import make_load
 
-from assay.ingest.batch import Limits
-from assay.ingest.otlp import decode_otlp
+from assay.ingest.otlp import decode_traces
 from assay.ingest.patterns import COARSE, KINDS, find
+from assay.ingest.payload import Limits, Payload
 from assay.ingest.redact import Redactor, Rules
 
 PERSONAL = " mail jane.roe@example.org or call +44 20 7946 0958, card 4111 1111 1111 1111"
@@ -27,10 +26,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     bodies = make_load(given.spans).bodies
-    now = datetime.now(UTC)
-    tables = [
-        decode_otlp(body, "application/x-protobuf", "", Limits(), received_at=now).spans for body in bodies
+    payloads = [
+        Payload(kind="traces", body=body, content_type="application/x-protobuf", received_ns=1)
+        for body in bodies
     ]
+    tables = [decode_traces([payload], Limits()).spans for payload in payloads]
     table = pa.concat_tables(tables)
     values = table.column("SpanAttributes").combine_chunks().items
     print(f"{table.num_rows:,} spans, {values.nbytes / table.num_rows:,.0f} bytes of values a span")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +12,8 @@ from assay.demo.script import Conversation
 from assay.demo.story import SECOND_MODEL
 from assay.demo.traffic import requests
 from assay.demo.world import World
-from assay.ingest.batch import Limits
-from assay.ingest.otlp import decode_otlp
+from assay.ingest.otlp import decode_traces
+from assay.ingest.payload import Limits, Payload
 
 if TYPE_CHECKING:
     from assay.store.telemetry.connection import Telemetry
@@ -26,10 +26,11 @@ LIMITS = Limits()
 def arrived(telemetry: Telemetry) -> dict[str, dict[str, Any]]:
     """The rows of interactions_final by trace id; every third request was sent twice."""
     for number, request in enumerate(requests(WORLD, spans_per_request=60)):
-        decoded = decode_otlp(
-            request.body, "application/x-protobuf", "", LIMITS, received_at=datetime(2026, 11, 23, tzinfo=UTC)
+        payload = Payload(
+            kind="traces", body=request.body, content_type="application/x-protobuf", received_ns=1
         )
-        assert (decoded.accepted, decoded.rejected) == (request.spans, 0)
+        decoded = decode_traces([payload], LIMITS)
+        assert (decoded.spans.num_rows, decoded.rejections) == (request.spans, ())
         for _ in range(2 if number % 3 == 0 else 1):
             telemetry.insert("otel_traces", decoded.spans)
     rows = telemetry.query("SELECT * FROM interactions_final").to_pylist()

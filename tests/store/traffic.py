@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from assay.ingest.columns import SPAN_SCHEMA
-from assay.ingest.otlp import Limits, decode_otlp
+from assay.ingest.otlp import decode_traces
+from assay.ingest.payload import Limits, Payload
 from assay.store.telemetry.connection import Telemetry
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -81,8 +82,8 @@ def interactions(t: Telemetry) -> list[dict[str, Any]]:
 def captured(shared: Path, client: str) -> pa.Table:
     """The spans that a real client sent, in its order."""
     bodies = sorted((shared / "otlp" / "raw" / client).glob("*_traces.pb"))
-    decoded = [
-        decode_otlp(path.read_bytes(), "application/x-protobuf", "", Limits(), received_at=START).spans
+    payloads = [
+        Payload(kind="traces", body=path.read_bytes(), content_type="application/x-protobuf", received_ns=1)
         for path in bodies
     ]
-    return pa.concat_tables(decoded)
+    return decode_traces(payloads, Limits()).spans

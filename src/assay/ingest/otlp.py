@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -17,9 +16,7 @@ from assay.ingest.glance import count_sound
 from assay.ingest.inflate import Content, unpack
 from assay.ingest.notation import read_json
 from assay.ingest.payload import Limits, Payload
-from assay.ingest.rejection import Rejection, count_of, message_of
-from assay.ingest.reply import error_body, response_type
-from assay.ingest.reply import success_body as _success_body
+from assay.ingest.rejection import Rejection
 from assay.ingest.scan import LARGE
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
@@ -149,27 +146,3 @@ def undecodable(tree: Tree, content: bytes) -> PayloadError:
         f"the body ({len(content):,} bytes) is no valid OTLP protobuf: it was damaged or cut off, "
         f"or is no {request}"
     )
-
-
-class Decoded(NamedTuple):
-    spans: pa.Table
-    accepted: int
-    rejected: int
-    reasons: tuple[str, ...]
-
-
-def decode_otlp(
-    body: bytes, content_type: str, content_encoding: str, limits: Limits, *, received_at: datetime
-) -> Decoded:
-    batch = Batch(limits)
-    content = unpack(body, content_type, content_encoding, limits.max_request_bytes)
-    read_items("traces", content, batch, int(received_at.timestamp() * 1_000_000) * 1000)
-    found = batch.rejections.taken()
-    return Decoded(batch.table("traces"), batch.items, count_of(found), (message_of(found),) if found else ())
-
-
-def success_body(decoded: Decoded, content_type: str) -> bytes:
-    return _success_body("traces", content_type, decoded.rejected, "; ".join(decoded.reasons))
-
-
-__all__ = ["Decoded", "Limits", "decode_otlp", "error_body", "response_type", "success_body"]
