@@ -118,6 +118,18 @@ def test_a_flood_of_attributes_rejects_its_span(owner: str) -> None:
     assert "10,000 attributes" in found.rejections[0].reason
 
 
+def test_a_flood_of_values_in_lists_rejects_its_span_in_little_memory() -> None:
+    span = request(1).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    value = _wrapped(b"\x0a\x00" * 900_000, 5)
+    span += _wrapped(b"\x0a\x01k" + _wrapped(value, 2), 9) * 4
+    body = request(1).SerializeToString() + _wrapped(_wrapped(_wrapped(span, 2), 2), 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = outlined(body)
+    assert (found.items, count_of(found.rejections)) == (1, 1)
+    assert "100,000 values" in found.rejections[0].reason
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000
+
+
 def test_one_unreadable_span_is_rejected_alone() -> None:
     body = request(3).SerializeToString()
     where = body.index(b"span 1") - 2  # the tag of the name: an end-group tag that nothing opened
@@ -171,8 +183,8 @@ def test_a_truncated_body_is_refused_wherever_it_is_cut() -> None:
 
 def _wrapped(content: bytes, number: int) -> bytes:
     """As the length-delimited field of that number."""
-    size = bytes((len(content) & 0x7F | 0x80, len(content) >> 7 & 0x7F | 0x80, len(content) >> 14))
-    return bytes((number << 3 | 2,)) + size + content
+    size = [len(content) >> shift & 0x7F | 0x80 for shift in (0, 7, 14, 21)]
+    return bytes((number << 3 | 2, *size[:3], size[3] & 0x7F)) + content
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ LARGE = 2 * 2**20
 
 _LEVELS = (1, 2, 2)  # groups, scopes, items
 ATTRIBUTE, VALUE = 0, -1
+_LIST, _MAP = 5, 6
+_MOST_VALUES = 100_000
+"""In the lists and maps of one large item."""
 
 
 class Shared(NamedTuple):
@@ -74,7 +77,7 @@ def excess(raw: bytes, layout: Mapping[int, int], limits: Limits) -> str:
     attributes within."""
     if len(raw) <= small(limits):
         return ""
-    attributes = others = 0
+    attributes = others = values = 0
     for number, part in fields(memoryview(raw)):
         inner = layout.get(number)
         if inner is None:
@@ -84,11 +87,14 @@ def excess(raw: bytes, layout: Mapping[int, int], limits: Limits) -> str:
             attributes += 1
             if attributes > limits.max_attributes:
                 break
-            if len(one) > limits.max_attribute_bytes:
+            if len(one) > limits.max_attribute_bytes or len(raw) > LARGE:
                 key, value = ("", one) if inner == VALUE else _pair(one)
                 size_bytes = text_bytes(value)
                 if size_bytes > limits.max_attribute_bytes:
                     return too_large(key, size_bytes, limits)
+                values += _count_values(value)
+                if values > _MOST_VALUES:
+                    return f"more than {_MOST_VALUES:,} values in lists and maps"
         if max(attributes, others) > limits.max_attributes:
             return too_many(limits)
     return ""
@@ -113,6 +119,26 @@ def too_large(key: str, size_bytes: int, limits: Limits) -> str:
 def text_bytes(value: memoryview) -> int:
     """The size of a value's text; of a value that is no text, its own."""
     return next((len(part) for number, part in fields(value) if number == 1), len(value))
+
+
+def _count_values(value: memoryview) -> int:
+    """How many values a list or a map holds in all; counting stops where they are too many."""
+    count, unopened = 0, [value]
+    while unopened:
+        for number, part in fields(unopened.pop()):
+            for at, one in fields(part) if number in (_LIST, _MAP) else ():
+                count += 1
+                if count > _MOST_VALUES:
+                    return count
+                unopened.extend(_values_in(at, one, number))
+    return count
+
+
+def _values_in(at: int, one: memoryview, number: int) -> Iterator[memoryview]:
+    if at == 1 and number == _LIST:
+        yield one
+    elif at == 1:
+        yield from (part for inner, part in fields(one) if inner == 2)
 
 
 def _pair(attribute: memoryview) -> tuple[str, memoryview]:
