@@ -58,7 +58,7 @@ def read_columns(tree: Tree, contents: Sequence[bytes], received_ns: Sequence[in
     """The items of requests, in order. `glance` has found nothing in them that needs care.
 
     Raises one of UNREADABLE where one of them can't be read this way."""
-    requests = _reader(tree).list_to_record_batch(list(contents)).column(0)
+    requests = reader_of(tree).list_to_record_batch(list(contents)).column(0)
     items = _items(tree, requests, received_ns)
     if not len(items.fields):
         return (SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()
@@ -66,7 +66,8 @@ def read_columns(tree: Tree, contents: Sequence[bytes], received_ns: Sequence[in
 
 
 @cache
-def _reader(tree: Tree) -> Any:
+def reader_of(tree: Tree) -> Any:
+    """What makes nested columns of export requests."""
     file = file_of(tree)
     export = file.message_types_by_name["Columns"].nested_types_by_name["Export"]
     return HandlerPool([file]).get_for_message(export)
