@@ -44,10 +44,10 @@ class Done(NamedTuple):
 
 
 class Server:
-    """`assay serve`, answering at `url`."""
+    """`assay serve`, answering at `url`, and over gRPC at `grpc`."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, log: Path) -> None:
-        self.process, self.url, self._log = process, url, log
+    def __init__(self, process: subprocess.Popen[str], url: str, grpc: str, log: Path) -> None:
+        self.process, self.url, self.grpc, self._log = process, url, grpc, log
         self.http = httpx.Client(base_url=url, timeout=60.0, trust_env=False)
 
     @property
@@ -116,10 +116,12 @@ class Project:
                 text=True,
             )
         assert process.stdout is not None
+        said: dict[str, str] = {}
         for line in process.stdout:
-            label, _, url = line.strip().rpartition(" ")
-            if label.startswith("pages"):
-                return Server(process, url, log)
+            label, _, address = line.strip().rpartition(" ")
+            said[label.strip()] = address
+            if label.startswith("OTLP/gRPC"):
+                return Server(process, said["pages"], address.removeprefix("http://"), log)
         process.stdout.close()
         process.wait()
         raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8')}")

@@ -93,5 +93,4 @@ def _announce(application: OpenApplication, address: str, grpc: str) -> None:
     application.publish(address)
     out.print(f"pages           {address}", soft_wrap=True, markup=False)
     out.print(f"OTLP/HTTP       {address}/v1/traces", soft_wrap=True, markup=False)
-    if grpc:
-        out.print(f"OTLP/gRPC       {grpc}", soft_wrap=True, markup=False)
+    out.print(f"OTLP/gRPC       {f'http://{grpc}' if grpc else 'off'}", soft_wrap=True, markup=False)
