@@ -84,7 +84,7 @@ class Telemetry:
         """
         if rows.num_rows == 0:
             return
-        self._check_reserve(rows.nbytes)
+        self.check_reserve(rows.nbytes)
         with self._through_gate(), self._borrow(f"INSERT INTO {table}") as client:
             client.insert_arrow(table, rows, settings=dict(INSERT_SETTINGS))
 
@@ -140,7 +140,8 @@ class Telemetry:
             finally:
                 self._idle.put(client)
 
-    def _check_reserve(self, size_bytes: int) -> None:
+    def check_reserve(self, size_bytes: int) -> None:
+        """Raise `StoreFull` where so many bytes more would touch the disk's reserve."""
         if self.path is None:
             return
         free_bytes = shutil.disk_usage(self.path).free

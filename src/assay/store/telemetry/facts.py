@@ -43,6 +43,9 @@ COLUMNS: Final = f"{FACTS}, signals, computed_at, is_deleted"
 BUCKET: Final = "settling WHERE run = {run:String} AND bucket = {bucket:UInt32}"
 """The traces, with their conversations, that one step of a run works on."""
 
+DAYS: Final = "toDate(started) >= {first_day:Date} AND toDate(started) <= {last_day:Date}"
+"""The days of the bucket's logs: no other part of `signals` is read."""
+
 PRICED: Final = (
     "arrayFirst(p -> startsWith(c.model, p) AND match(substring(c.model, length(p) + 1), "
     "'^([-@:](20[0-9]{2}.*|[0-9]{4}|latest))?$'), {priced:Array(String)})"
@@ -95,10 +98,13 @@ def select_interactions(signals: str) -> str:
         "c.output_tokens * {write_prices:Array(Float64)}[place(c)]) / 1e6), calls)"
     ).replace("place(c)", f"indexOf({{priced:Array(String)}}, {PRICED})")
     traces = f"SELECT trace_id FROM {BUCKET} AND conversation_id GLOBAL IN ({_idle()})"
+    found = (
+        f"SELECT trace_id, started, ended, {', '.join(SHARED_FACTS)}, {cost} AS cost_usd, "
+        f"{_stems()} AS stems FROM interactions_final WHERE trace_id GLOBAL IN ({traces})"
+    )
     rows = (
-        f"SELECT trace_id, conversation_id, started, ended, {', '.join(SHARED_FACTS)}, "
-        f"{cost} AS cost_usd, {_stems()} AS stems "
-        f"FROM interactions_final WHERE trace_id GLOBAL IN ({traces})"
+        f"SELECT found.*, places.conversation_id AS conversation_id FROM ({found}) AS found "
+        f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS places USING (trace_id)"
     )
     compared = (
         "SELECT *, groupArray(stems) OVER (PARTITION BY conversation_id ORDER BY started, trace_id "
@@ -145,7 +151,7 @@ def select_conversations(signals: str) -> str:
 def written() -> str:
     """The bucket's interactions that this run has written."""
     return (
-        "SELECT * FROM signals FINAL WHERE unit = 'interaction' "
+        f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
         "AND computed_at = {computed_at:DateTime64(6, 'UTC')} "
         f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET})"
     )

@@ -60,7 +60,7 @@ def _derived(topology: Topology) -> tuple[str, ...]:
 
 
 def _by_time(topology: Topology) -> tuple[str, ...]:
-    return make_anew(schema.SIGNALS, topology)
+    return (*make_anew(schema.SIGNALS, topology), *make_anew(schema.SETTLING, topology))
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -307,6 +307,8 @@ SETTLING = Table(
         "trace_id String",
         "conversation_id String",
         "touched DateTime64(3, 'UTC')",
+        "first_day Date",
+        "last_day Date",
     ),
     engine="ReplacingMergeTree",
     partition_by="run",

@@ -16,6 +16,7 @@ from assay.records import Progress, SettleReport, Signal, no_progress
 from assay.store.telemetry import facts
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
+from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan
 from assay.store.telemetry.schema import local_name
 
 BUCKET_SIZE: Final = 10_000
@@ -28,10 +29,8 @@ touched this shortly before they were computed have their spans counted again.""
 STEP: Final = timedelta(seconds=30)
 """`upto` moves on in steps: it is a row to write each time."""
 
-_SETTINGS: Final = (
-    "SETTINGS max_partitions_per_insert_block = 0, optimize_move_to_prewhere_if_final = 1, "
-    "max_bytes_before_external_sort = 200000000, compile_expressions = 0"
-)
+RESERVE_BYTES: Final = 64_000_000
+"""What a bucket may write, about: a run stops before it where the disk's reserve would be touched."""
 
 
 def settle(
@@ -44,40 +43,54 @@ def settle(
     ended: Sequence[str] = (),
     now: datetime,
     progress: Progress = no_progress,
+    gap_s: float | None = None,
     bucket_size: int = BUCKET_SIZE,
 ) -> SettleReport:
     """Compute the rows of `signals` of each conversation that is new or changed and idle for `idle_s`.
 
     `prices` are US dollars per million tokens, (read, written), by model, for calls that came without
     a cost; conversations of the traces in `ended` count as idle; `words` are the lists that signals
-    mention, and `common` the words that say nothing. Doing it again changes nothing.
+    mention, and `common` the words that say nothing; with `gap_s`, traces that name no conversation are
+    joined by their user while there is less time between them. Doing it again changes nothing.
     """
     computed_at, upto = server_time(t), read_upto(t)
     if not _is_touched(t, upto):
         return SettleReport(interactions=0, conversations=0, unsettled=0)
+    t.check_reserve(RESERVE_BYTES)
     run = computed_at.isoformat()
     _drop_runs(t, before=(computed_at - timedelta(hours=6)).isoformat())
-    settled = _Run(t, signals, words, prices, computed_at, now - timedelta(seconds=idle_s), ended)
+    settled = _Run(t, signals, words, prices, computed_at, _micros(now - timedelta(seconds=idle_s)), ended)
     try:
-        buckets = _plan(t, run, computed_at, upto, bucket_size)
-        total = sum(traces for _, traces, _ in buckets)
+        work = plan(
+            t,
+            run,
+            upto=upto,
+            recent=computed_at - UNSEEN * 2,
+            idle_before=settled.idle_before,
+            ended=ended,
+            gap_s=gap_s,
+            size=bucket_size,
+        )
+        total = sum(bucket.traces for bucket in work.buckets)
         done, conversations, interactions = 0, 0, 0
-        for bucket, traces, _ in buckets:
+        for bucket in work.buckets:
             progress("signals", done, total)
             written = settled.write(run, bucket)
             interactions += written[0]
             conversations += written[1]
-            done += traces
-        progress("signals", total, total)
-        if conversations:
-            _forget_empty(t, computed_at)
-        _move_on(t, run, computed_at, upto)
+            done += bucket.traces
+        if total:
+            progress("signals", total, total)
+            settled.forget_empty(run)
+        planned = sum(bucket.talks for bucket in work.buckets)
+        late = _oldest_left(t, run, computed_at) if planned > conversations else None
+        _move_on(t, computed_at, upto, [moment for moment in (work.oldest, late) if moment])
     finally:
         _drop_partition(t, run)
     return SettleReport(
         interactions=interactions,
         conversations=conversations,
-        unsettled=sum(count for _, _, count in buckets) - conversations,
+        unsettled=work.waiting + planned - conversations,
     )
 
 
@@ -91,13 +104,14 @@ class _Run:
         words: Mapping[str, Sequence[str]],
         prices: Mapping[str, tuple[float, float]],
         computed_at: datetime,
-        idle_before: datetime,
+        idle_before: int,
         ended: Sequence[str],
     ) -> None:
         self._t = t
+        self.idle_before = idle_before
         self._shared = {
             "computed_at": computed_at,
-            "idle_before": int(idle_before.astimezone(UTC).timestamp() * 1_000_000),
+            "idle_before": idle_before,
             "ended": list(ended),
         }
         of_interactions = facts.raised(signals, "interaction", words)
@@ -109,102 +123,31 @@ class _Run:
         )
         self._conversation_params = of_conversations.params
 
-    def write(self, run: str, bucket: int) -> tuple[int, int]:
+    def write(self, run: str, bucket: Bucket) -> tuple[int, int]:
         """Settle one bucket; how many interactions and conversations were idle for long enough."""
-        params = {**self._shared, "run": run, "bucket": bucket}
+        params = {**self._shared, "run": run, "bucket": bucket.number}
+        params |= {"first_day": bucket.first_day, "last_day": bucket.last_day}
+        self._t.check_reserve(RESERVE_BYTES)
         self._t.command(self._interactions, params | self._interaction_params)
-        self._t.command(_forget_moved(self._t), params)
         count = f"SELECT count() AS traces, uniqExact(conversation_id) AS talks FROM ({facts.written()})"
         (row,) = self._t.query(near(self._t.topology, count), params).to_pylist()
-        self._t.command(self._conversations, params | self._conversation_params)
+        if row["traces"]:
+            self._t.command(_forget_moved(self._t), params)
+            self._t.command(self._conversations, params | self._conversation_params)
         return row["traces"], row["talks"]
 
-
-def _insert(t: Telemetry, select: str, into: str = f"signals ({COLUMNS})") -> str:
-    return f"INSERT INTO {into} {near(t.topology, select)} {_SETTINGS}"
-
-
-def _plan(
-    t: Telemetry, run: str, computed_at: datetime, upto: datetime, size: int
-) -> list[tuple[int, int, int]]:
-    """Write down what is to be done; the buckets, each with its traces and conversations."""
-    params = {"run": run, "size": size, "recent": computed_at - UNSEEN * 2, "upto": upto}
-    t.command(_insert(t, _changed(), "settling (run, bucket, trace_id, conversation_id, touched)"), params)
-    rows = t.query(
-        "SELECT bucket, count() AS traces, uniqExact(conversation_id) AS talks "
-        "FROM settling WHERE run = {run:String} GROUP BY bucket ORDER BY bucket",
-        params,
-    )
-    return [(row["bucket"], row["traces"], row["talks"]) for row in rows.to_pylist()]
+    def forget_empty(self, run: str) -> None:
+        """Take back conversations whose last interaction turned out to belong to another one."""
+        params = {**self._shared, "run": run}
+        span = f"SELECT count() AS logs, min(started) AS first, max(ended) AS last FROM ({_PASSED_OVER})"
+        (row,) = self._t.query(near(self._t.topology, span), params).to_pylist()
+        if row["logs"]:
+            params |= {"first": row["first"], "last": row["last"]}
+            self._t.command(_take_back(self._t, _EMPTY), params)
 
 
-def _changed() -> str:
-    """Every trace of each conversation that is not computed, or that has changed since.
-
-    Only conversations that something touched since `upto` are looked at, those that it left among
-    them; all their traces are, by every id that they name (a trace may name two)."""
-    recent = "SELECT trace_id FROM interactions WHERE touched >= {upto:DateTime64(3, 'UTC')}"
-    talks = (
-        "SELECT arrayJoin(conversation_ids) FROM interactions "
-        "WHERE touched >= {upto:DateTime64(3, 'UTC')} "
-        "UNION ALL SELECT conversation_id FROM signals FINAL "
-        f"WHERE unit = 'interaction' AND log_id GLOBAL IN ({recent}) UNION ALL {recent}"
-    )
-    same_talk = (
-        f"SELECT trace_id FROM interactions ARRAY JOIN conversation_ids AS id WHERE id GLOBAL IN ({talks})"
-    )
-    near_by = f"trace_id GLOBAL IN ({talks} UNION ALL {same_talk})"
-    several = (
-        f"SELECT trace_id FROM interactions WHERE {near_by} GROUP BY trace_id "
-        "HAVING length(groupUniqArrayArray(conversation_ids)) > 1"
-    )
-    told = f"SELECT trace_id, conversation_id FROM interactions_final WHERE trace_id GLOBAL IN ({several})"
-    traces = (
-        "SELECT trace_id, min(day) AS first_day, max(touched) AS last_touched, "
-        "groupUniqArrayArray(conversation_ids) AS ids "
-        f"FROM interactions WHERE {near_by} GROUP BY trace_id"
-    )
-    placed = (
-        "SELECT trace_id, first_day, last_touched, "
-        "multiIf(length(ids) = 0, trace_id, length(ids) = 1, ids[1], told.conversation_id) AS talk "
-        f"FROM ({traces}) AS traces LEFT ANY JOIN ({told}) AS told USING (trace_id)"
-    )
-    grouped = (
-        "SELECT talk, groupArray(trace_id) AS members, min(first_day) AS begun, "
-        f"max(last_touched) AS changed, count() AS size FROM ({placed}) GROUP BY talk"
-    )
-    known = "SELECT log_id, turns, computed_at FROM signals FINAL WHERE unit = 'conversation'"
-    todo = (
-        f"SELECT talk, members, begun, changed, talks.size AS size FROM ({grouped}) AS talks "
-        f"LEFT ANY JOIN ({known}) AS known ON known.log_id = talks.talk "
-        f"WHERE talk GLOBAL IN ({talks}) "
-        "AND (known.log_id = '' OR changed >= toDateTime64(known.computed_at, 3, 'UTC') "
-        f"OR turns != talks.size OR talk GLOBAL IN ({_grown()}))"
-    )
-    return (
-        "SELECT {run:String}, toUInt32(intDiv(running - 1, {size:UInt32})), trace_id, talk, changed FROM ("
-        "SELECT talk, members, changed, "
-        "sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS running "
-        f"FROM ({todo})) ARRAY JOIN members AS trace_id"
-    )
-
-
-def _grown() -> str:
-    """Conversations computed lately, with another number of spans than was counted then."""
-    touched = "SELECT trace_id FROM interactions WHERE touched >= {recent:DateTime64(3, 'UTC')}"
-    counted = (
-        "SELECT trace_id, uniqExactArray(mapKeys(facts)) AS arrived FROM interactions "
-        f"WHERE trace_id GLOBAL IN ({touched}) GROUP BY trace_id"
-    )
-    known = (
-        "SELECT log_id, conversation_id, spans FROM signals FINAL WHERE unit = 'interaction' "
-        f"AND log_id GLOBAL IN ({touched})"
-    )
-    return (
-        f"SELECT known.conversation_id FROM ({known}) AS known "
-        f"INNER JOIN ({counted}) AS counted ON counted.trace_id = known.log_id "
-        "WHERE spans != arrived"
-    )
+def _insert(t: Telemetry, select: str) -> str:
+    return f"INSERT INTO signals ({COLUMNS}) {near(t.topology, select)} {SETTINGS}"
 
 
 def _forget_moved(t: Telemetry) -> str:
@@ -215,7 +158,8 @@ def _forget_moved(t: Telemetry) -> str:
         f"FROM ({facts.written()}) GROUP BY conversation_id"
     )
     before = (
-        "SELECT * FROM signals WHERE is_deleted = 0 AND computed_at < {computed_at:DateTime64(6, 'UTC')}"
+        f"SELECT * FROM signals WHERE is_deleted = 0 AND {facts.DAYS} "
+        "AND computed_at < {computed_at:DateTime64(6, 'UTC')}"
         f" AND ((unit = 'interaction' AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET}))"
         f" OR (unit = 'conversation' AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET})))"
     )
@@ -228,11 +172,19 @@ def _forget_moved(t: Telemetry) -> str:
     return _take_back(t, moved)
 
 
-def _forget_empty(t: Telemetry, computed_at: datetime) -> None:
-    """Take back conversations whose last interaction turned out to belong to another one."""
-    inhabited = "SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction'"
-    empty = f"SELECT * FROM signals FINAL WHERE unit = 'conversation' AND log_id GLOBAL NOT IN ({inhabited})"
-    t.command(_take_back(t, empty), {"computed_at": computed_at})
+_PASSED_OVER: Final = (
+    f"SELECT * FROM signals FINAL WHERE unit = 'conversation' AND log_id GLOBAL IN ({WANTED}) "
+    "AND log_id GLOBAL NOT IN ("
+    f"SELECT conversation_id FROM settling WHERE run = {{run:String}} AND bucket < {IDLE})"
+)
+"""Conversations that the run is about and to which no trace of it belongs."""
+
+_EMPTY: Final = (
+    f"SELECT * FROM ({_PASSED_OVER}) WHERE log_id GLOBAL NOT IN ("
+    "SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction' "
+    "AND started >= {first:DateTime64(6, 'UTC')} AND started <= {last:DateTime64(6, 'UTC')} "
+    f"AND conversation_id GLOBAL IN ({WANTED}))"
+)
 
 
 def _take_back(t: Telemetry, rows: str) -> str:
@@ -252,26 +204,33 @@ def _is_touched(t: Telemetry, upto: datetime) -> bool:
     return t.query(sql, {"upto": upto}).num_rows > 0
 
 
-def _move_on(t: Telemetry, run: str, computed_at: datetime, upto: datetime) -> None:
-    """Note up to where everything is computed: a little before now, or the oldest that is not idle."""
+def _oldest_left(t: Telemetry, run: str, computed_at: datetime) -> datetime | None:
+    """The oldest touch of what was planned and not written: it was not idle, seen from all its traces."""
     written = (
-        "SELECT log_id FROM signals WHERE unit = 'conversation' "
+        "SELECT conversation_id FROM signals WHERE unit = 'interaction' "
         "AND computed_at = {computed_at:DateTime64(6, 'UTC')}"
     )
     sql = (
-        "SELECT min(touched) AS oldest, count() AS traces FROM settling "
-        f"WHERE run = {{run:String}} AND conversation_id GLOBAL NOT IN ({written})"
+        "SELECT min(touched) AS oldest, count() AS traces FROM settling WHERE run = {run:String} "
+        f"AND bucket < {IDLE} AND conversation_id GLOBAL NOT IN ({written})"
     )
     (row,) = t.query(near(t.topology, sql), {"run": run, "computed_at": computed_at}).to_pylist()
-    reached = computed_at - UNSEEN
-    if row["traces"]:
-        reached = min(reached, row["oldest"].astimezone(UTC))
+    return row["oldest"].astimezone(UTC) if row["traces"] else None
+
+
+def _move_on(t: Telemetry, computed_at: datetime, upto: datetime, left: Sequence[datetime]) -> None:
+    """Note up to where everything is computed: a little before now, or the oldest that waits."""
+    reached = min([computed_at - UNSEEN, *left])
     if reached - upto >= STEP:
         t.command(
             "INSERT INTO settled (name, upto, at) "
             "SELECT 'interactions', {reached:DateTime64(3, 'UTC')}, {at:DateTime64(6, 'UTC')}",
             {"reached": reached, "at": computed_at},
         )
+
+
+def _micros(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1_000_000)
 
 
 def server_time(t: Telemetry) -> datetime:
