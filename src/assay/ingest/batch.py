@@ -68,6 +68,17 @@ class Batch:
             return spans_table(self.spans, self.origins)
         return records_table(self.records, self.origins)
 
+    def admits(self, trace: str, span: str) -> bool:
+        """Count a span with these ids, or reject it."""
+        if len(trace) != 32 or trace == _ZERO_TRACE:
+            self.reject(_NO_TRACE, trace=trace, span=span)
+            return False
+        if len(span) != 16 or span == _ZERO_SPAN:
+            self.reject(_NO_SPAN, trace=trace, span=span)
+            return False
+        self.items += 1
+        return True
+
     def add_span(
         self,
         trace: str,
@@ -85,14 +96,7 @@ class Batch:
         links: Sequence[LinkRow],
     ) -> None:
         """Take a span, or reject it where its ids are no ids."""
-        if len(trace) != 32 or trace == _ZERO_TRACE:
-            self.reject(_NO_TRACE, trace=trace, span=span)
-            return
-        if len(span) != 16 or span == _ZERO_SPAN:
-            self.reject(_NO_SPAN, trace=trace, span=span)
-            return
-        self.items += 1
-        if not self.keep:
+        if not self.admits(trace, span) or not self.keep:
             return
         repaired = ""
         if not EARLIEST_NS <= start_ns <= LATEST_NS:

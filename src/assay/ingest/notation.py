@@ -140,6 +140,9 @@ def _read_span(span: Span, batch: Batch, bounded: bool) -> None:
     if reason := _excess(many, pairs, batch.limits):
         batch.reject(reason, trace=trace, span=identity)
         return
+    if not batch.keep:
+        batch.admits(trace, identity)
+        return
     status = span.status or Status()
     batch.add_span(
         trace,

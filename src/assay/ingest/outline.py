@@ -19,11 +19,13 @@ from assay.ingest.shapes import Tree
 class Outline:
     """What a request holds: `items` spans or records that will be kept, and those that won't.
 
-    `is_sound`: nothing in it must be looked at item by item; a Payload that says so is decoded sooner."""
+    `is_sound`: nothing in it must be looked at item by item; a Payload that says so is decoded sooner.
+    `size_bytes` is what it holds after decompression."""
 
     items: int
     rejections: tuple[Rejection, ...]
     is_sound: bool = False
+    size_bytes: int = 0
 
 
 def outline(payload: Payload, limits: Limits) -> Outline:
@@ -40,7 +42,7 @@ def outline(payload: Payload, limits: Limits) -> Outline:
         except DecodeError:
             raise undecodable(tree, content.raw) from None
         if items is not None:
-            return Outline(items=items, rejections=(), is_sound=True)
+            return Outline(items=items, rejections=(), is_sound=True, size_bytes=len(content.raw))
     batch = Batch(limits, keep=False)
     read_items(tree, content, batch, payload.received_ns)
-    return Outline(items=batch.items, rejections=batch.rejections.taken())
+    return Outline(items=batch.items, rejections=batch.rejections.taken(), size_bytes=len(content.raw))
