@@ -67,7 +67,7 @@ def poorer(full: Span, keep: int) -> Span:
 
 def store(t: Telemetry, batches: Iterable[list[Span]]) -> list[dict[str, Any]]:
     """The interactions after these batches; conversations are these, grouped by their id."""
-    for name in ("otel_traces", "interactions"):
+    for name in ("otel_traces", "otel_logs", "interactions"):
         t.command(f"TRUNCATE TABLE {name}")
     for batch in batches:
         t.insert("otel_traces", table(batch))
@@ -119,15 +119,15 @@ def test_two_versions_of_equal_richness_give_one_answer(telemetry: Telemetry) ->
 
 
 def test_a_database_that_was_there_before_is_brought_in(telemetry: Telemetry) -> None:
-    from assay.store.telemetry.mapping import backfill
+    from assay.store.telemetry.derive import feed_again
 
     spans = [span(f"s{n}", trace=f"t{n % 3}", input__value=f"ask {n}") for n in range(9)]
     expected = store(telemetry, [spans])
     for _ in range(2):
-        telemetry.command(backfill(telemetry.topology))
+        feed_again(telemetry, "1", {})
         assert interactions(telemetry) == expected
     telemetry.command("TRUNCATE TABLE interactions")
-    telemetry.command(backfill(telemetry.topology))
+    feed_again(telemetry, "1", {})
     assert interactions(telemetry) == expected
 
 

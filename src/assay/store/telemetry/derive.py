@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assay.records import Progress, no_progress
-from assay.store.telemetry import interaction, mapping
+from assay.store.telemetry import events, interaction, mapping
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.schema import (
     Feed,
@@ -66,14 +66,7 @@ class Derived:
 
 PRESENT: Final = Derived(
     table=replace(mapping.INTERACTIONS, path="{uuid}/{shard}"),
-    feeds=(
-        Feed(
-            name="interactions_feed",
-            source="otel_traces",
-            day="toDate(Timestamp)",
-            select=lambda source: mapping.map_spans(Topology(kind="embedded"), source),
-        ),
-    ),
+    feeds=(mapping.SPANS_FEED, events.RECORDS_FEED),
     final=interaction.INTERACTIONS_FINAL,
 )
 

@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-from assay.store.telemetry.dialect import Stage, staged
+from typing import Final
+
+from assay.store.telemetry import opinions, usage
+from assay.store.telemetry.attributes import TRUST, free_name
+from assay.store.telemetry.conventions import HIDDEN, Field
+from assay.store.telemetry.dialect import Stage, first_of, staged
 from assay.store.telemetry.mapping import FACTS, RANK
 from assay.store.telemetry.schema import View
+from assay.store.telemetry.speech import PARTS, parts_text
+from assay.store.telemetry.usage import CALLS, field_of
 
-ROUNDS = 7
-"""Ancestors are found by doubling: 7 rounds reach 128 levels up."""
-MAX_TREE = 4096
+MAX_TREE: Final = 4096
 """A trace of more spans keeps no tree, which takes memory by the square: every usage counts, and a span
 is a root where it names no parent."""
+MAX_HEARD: Final = 256
+"""Log records of a trace that are asked for what was said."""
 
-CALLS = "Array(Tuple(model String, input_tokens UInt64, output_tokens UInt64, cost_usd Nullable(Float64)))"
-TOOLS = "Array(Tuple(name String, arguments String, result String, error UInt8))"
-FIELDS = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :])
+TOOLS: Final = "Array(Tuple(name String, arguments String, result String, error UInt8))"
+CALLED: Final = (
+    "Array(Tuple(type String, name String, toolName String, arguments String, args String, input String, "
+    "function Tuple(name String, arguments String)))"
+)
+"""Calls of tools inside messages, in the words of several conventions."""
+FIELDS: Final = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :])
 
 
 def select_final() -> str:
     """The SELECT behind `interactions_final`."""
-    stages = (_ordered(), _arrays(), _usage(), _parents(), _nearest(), _counted(), _chosen(), _pairs())
-    return staged(("trace_id", "touched", "facts", "texts"), "interactions FINAL", stages, _columns())
+    stages = (
+        *(_ordered(), _arrays(), _said()),
+        *usage.stages(),
+        *opinions.stages(),
+        *(_candidates(), _chosen(), _pairs(), _tools()),
+    )
+    return staged(
+        ("trace_id", "touched", "facts", "texts", "told"),
+        "interactions FINAL",
+        stages,
+        _columns(),
+        where="notEmpty(facts)",
+    )
 
 
 def _ordered() -> Stage:
-    """The spans in time order; one without a start comes last."""
+    """The spans in time order, one without a start last; and what log records say, in time order."""
     order = "(x.2.start_ns <= 0, x.2.start_ns, x.1)"
     return {
         "rows": f"arraySort(x -> {order}, arrayZip(mapKeys(facts), mapValues(facts)))",
-        "told": f"arraySort(x -> {order}, arrayZip(mapKeys(texts), mapValues(texts)))",
+        "lines": f"arraySort(x -> {order}, arrayZip(mapKeys(texts), mapValues(texts)))",
+        "notes": "arraySort(x -> (x.2.time_ns, x.1), arrayZip(mapKeys(told), mapValues(told)))",
     }
 
 
@@ -42,157 +65,207 @@ def _arrays() -> Stage:
     }
 
 
-def _usage() -> Stage:
-    """Which spans are model calls, with usage or without, and what they used."""
-    number = "arrayMap(t -> accurateCastOrDefault(toFloat64OrZero(t), 'UInt64'), {0})"
-    price = "toFloat64OrNull(c)"
-    usage = "(i != '' OR o != '') AND k NOT IN ('embedding', 'tool', 'retrieval')"
+def _said() -> Stage:
+    """Everything that the spans passed on, in time order and by trust; what log records quote, the last first."""
+    quoting = "arrayFilter(x -> x.2.input != '' OR x.2.output != '', notes)"
     return {
-        "keys": "arrayMap(x -> cityHash64(x.1), tree)",
-        "parents": "arrayMap(x -> if(x.2 IN ('', x.1), 0, cityHash64(x.2)), tree)",
-        "is_usage": f"arrayMap((i, o, k) -> {usage}, all_tokens_in, all_tokens_out, all_kind)",
-        "is_call": f"arrayMap((i, o, k) -> k = 'llm' OR ({usage}), all_tokens_in, all_tokens_out, all_kind)",
-        "all_input_tokens": number.format("all_tokens_in"),
-        "all_output_tokens": number.format("all_tokens_out"),
-        "all_cost_usd": f"arrayMap(c -> if({price} BETWEEN 0 AND 1e9, {price}, NULL), all_cost)",
+        "said": "arrayFlatten(all_more)",
+        "quotes": f"arraySlice(arrayReverse({quoting}), 1, {MAX_HEARD})",
     }
 
 
-def _parents() -> Stage:
-    return {"up": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)"}
-
-
-def _nearest() -> Stage:
-    """For each span the place of the nearest ancestor with usage, and of the nearest model call."""
-    jump = "arrayMap(p -> if(p = 0 OR {flags}[p], p, {acc}[p]), {acc})"
-    both = f"({jump.format(flags='is_usage', acc='a.1')}, {jump.format(flags='is_call', acc='a.2')})"
-    walk = f"arrayFold((a, i) -> {both}, range({ROUNDS}), (up, up))"
-    alone = "(arrayMap(i -> toUInt32(0), places), arrayMap(i -> toUInt32(0), places))"
+def _candidates() -> Stage:
+    """Where a quoting record's span stands in the trace: its place, 0 where it did not come."""
+    place = "arrayMap(x -> toUInt32(indexOf(keys, cityHash64(x.2.span_id))), quotes)"
     return {
-        "nearest": f"if(arrayCount(is_call) < 2 OR empty(up), {alone}, {walk})",
-        "parent": "if(empty(up), arrayMap(p -> toUInt32(p != ''), all_parent_id), up)",
-    }
-
-
-def _counted() -> Stage:
-    """Whose tokens count. Several conventions repeat a call's usage on the spans above it.
-
-    A span with usage counts if no span below has usage. A model call without usage (it failed, or
-    streamed) counts if nothing below is a call and no counted span above speaks for it.
-    """
-    below = "arrayDistinct(arrayFilter((p, f) -> p > 0 AND f, {nearest}, {flags}))"
-    counts = (
-        "(u AND NOT has(above_usage, i)) OR (c AND NOT u AND NOT has(above_call, i) "
-        "AND (n = 0 OR has(above_usage, n)))"
-    )
-    return {
-        "above_usage": below.format(nearest="nearest.1", flags="is_usage"),
-        "above_call": below.format(nearest="nearest.2", flags="is_call"),
-        "is_counted": f"arrayMap((i, u, c, n) -> {counts}, places, is_usage, is_call, nearest.1)",
+        "quoted_at": f"if(empty(quotes), [], {place})",
+        "on_root": "arrayMap(p -> p = 0, parent)",
     }
 
 
 def _chosen() -> Stage:
-    """Which spans speak for the trace."""
-    asked = "arrayZip(all_grade_in, arrayMap(p -> p > 0, parent), places, ids)"
-    answered = (
-        "arrayFilter((c, k) -> c.1 > 0 AND (NOT c.2 OR k IN ('llm', 'agent')), "
-        "arrayZip(all_grade_out, arrayMap(p -> p > 0, parent), "
-        "arrayMap(k -> k != 'llm', all_kind), all_end_ns, places, ids), all_kind)"
+    """Which spans speak for the trace: the root where it has a text, else the first asked and the last
+    answered; what only log records say comes after the texts of spans."""
+    asked = (
+        "arrayConcat(arrayMap((g, r, k, i, s) -> (toUInt8(if(r OR k != 'tool', g, 0)), toUInt8(0), NOT r, i, "
+        "toUInt32(0), s), all_grade_in, on_root, all_kind, places, ids), "
+        "arrayMap((x, p, n) -> (toUInt8(if(x.2.input = '', 0, 2)), toUInt8(1), NOT on_root[p], p, "
+        "toUInt32(n), x.2.input), quotes, quoted_at, arrayEnumerate(quotes)))"
     )
+    speaks = "k IN ('llm', 'agent')"
+    answered = (
+        "arrayConcat(arrayMap((g, r, k, e, i, s) -> (toUInt8(if(r OR {0}, g, 0)), toUInt8(0), NOT r, k != 'llm', "
+        "e, i, s), all_grade_out, on_root, all_kind, all_end_ns, places, ids), "
+        "arrayMap((x, p, n) -> (toUInt8(if(x.2.output = '', 0, 2)), toUInt8(1), NOT on_root[p], "
+        "all_kind[p] != 'llm', if(p = 0, x.2.time_ns, all_end_ns[p]), toUInt32({1} - n), x.2.output), "
+        "quotes, quoted_at, arrayEnumerate(quotes)))"
+    ).format(speaks, MAX_HEARD)
+    first_text = "arrayFirst(t -> t != '', arrayConcat(arrayFilter((t, r) -> r, {0}, on_root), {0}))"
+    metadata = f"arrayMap(ms -> {field_of(Field.METADATA)}, all_more)"
+    tags = f"arrayMap(ms -> {field_of(Field.TAG)}, all_more)"
     timed = "arrayFilter((t, s) -> s > 0, {0}, all_start_ns)"
-    first_text = "arrayFirst(t -> t != '', arrayConcat(arrayFilter((t, p) -> p = 0, {0}, parent), {0}))"
     return {
-        "asking": f"arraySort(c -> (-c.1, c.2, c.3), arrayFilter(c -> c.1 > 0, {asked}))[1].4",
-        "answering": f"arraySort(c -> (-c.1, c.2, c.3, -c.4, -c.5), {answered})[1].6",
+        "asking": f"arraySort(c -> (-c.1, c.2, c.3, c.4, c.5), arrayFilter(c -> c.1 > 0, {asked}))[1]",
+        "answering": (
+            f"arraySort(c -> (-c.1, c.2, c.3, c.4, -c.5, -toInt64(c.6)), arrayFilter(c -> c.1 > 0, {answered}))[1]"
+        ),
         "start": f"arrayMin({timed.format('all_start_ns')})",
         "end": f"arrayMax({timed.format('all_end_ns')})",
         "root_ns": (
-            "arrayFirst((d, p, s) -> p = 0 AND s > 0, "
-            "arrayMap((e, s) -> e - s, all_end_ns, all_start_ns), parent, all_start_ns)"
+            "arrayFirst((d, r, s) -> r AND s > 0, "
+            "arrayMap((e, s) -> e - s, all_end_ns, all_start_ns), on_root, all_start_ns)"
         ),
         "counted": (
-            "arrayFilter((x, f, k) -> f OR k = 'embedding', "
-            "arrayZip(all_model, all_input_tokens, all_output_tokens, "
-            "all_cost_usd), is_counted, all_kind)"
+            "arrayFilter((x, f, k) -> f OR (k = 'embedding' AND x.3 + x.4 > 0), "
+            "arrayZip(all_model, all_provider, all_input_tokens, all_output_tokens, all_cached_tokens, "
+            "all_reasoning_tokens, all_cost_usd), is_counted, all_kind)"
         ),
-        "answer_model": (
-            "arraySort(m -> (-m.1, m.2), arrayFilter((m, f) -> f AND m.2 != '', "
-            "arrayZip(all_end_ns, all_model), is_counted))[1].2"
+        "answer": (
+            "arraySort(m -> (-m.1, m.2, m.3), arrayFilter((m, f) -> f AND m.2 != '', "
+            "arrayZip(all_end_ns, all_model, all_provider), is_counted))[1]"
         ),
-        "metadata": first_text.format("all_metadata"),
-        "tags": first_text.format("all_tags"),
+        "metadata": first_text.format(metadata),
+        "tags": first_text.format(tags),
         "conversation": "arrayFirst(x -> x != '', all_conversation_id)",
-        "opinion": _opinion(),
     }
-
-
-def _opinion() -> str:
-    """The lowest score in [0, 1] that a user gave, nothing without any; a thumb of -1 counts as 0.
-
-    An annotation comes as two pairs: `...N.annotation.annotator_kind` and `...N.annotation.score`.
-    """
-    human = (
-        "arrayMap(p -> replaceOne(p.1, '.annotator_kind', '.score'), "
-        "arrayFilter(p -> p.2 = 'HUMAN' AND endsWith(p.1, '.annotator_kind'), o))"
-    )
-    scores = (
-        f"arrayMap(p -> toFloat64OrNull(p.2), arrayFilter(p -> p.1 = 'feedback' OR has({human}, p.1), o))"
-    )
-    valid = f"arrayFilter(s -> s <= 1, arrayFlatten(arrayMap(o -> {scores}, all_opinions)))"
-    return f"arrayMin(arrayMap(s -> greatest(assumeNotNull(s), 0), arrayConcat([2.], {valid})))"
 
 
 def _pairs() -> Stage:
-    """What can be sliced by: explicit attributes, then metadata one level deep, then tags."""
-    value = "if(startsWith(p.2, '\"'), JSONExtractString(p.2), p.2)"
-    metadata = f"arrayMap(p -> (p.1, {value}), JSONExtractKeysAndValuesRaw(metadata))"
+    """What can be sliced by, the first of a name: explicit attributes, those behind a free prefix,
+    metadata one level deep, tags, the prompt, evaluations."""
+    value = "if(startsWith({0}, '\"'), JSONExtractString({0}), {0})"
+    named = (
+        f"arrayMap(m -> ({free_name('m.2')}, if(intDiv(m.1, {TRUST}) = {int(Field.EXPLICIT)}, m.3, "
+        f"{value.format('m.3')})), arrayFilter(m -> intDiv(m.1, {TRUST}) = {{0}}, said))"
+    )
+    listed = (
+        f"arrayMap(p -> (p.1, {value.format('p.2')}), arrayFilter(p -> NOT match(p.1, '^{HIDDEN}'), "
+        "JSONExtractKeysAndValuesRaw(metadata)))"
+    )
+    prompts = f"JSONExtract({field_of(Field.PROMPTS, 'said')}, 'Array(Tuple(name String, version String))')"
+    prompt = first_of(field_of(Field.PROMPT_NAME, "said"), f"({prompts})[1].name")
+    version = first_of(field_of(Field.PROMPT_VERSION, "said"), f"({prompts})[1].version")
+    thought = "if(isNull(e.2), e.3, toString(assumeNotNull(e.2)))"
     return {
         "pairs": (
-            f"arrayConcat(arrayFlatten(all_attributes), if(metadata = '', [], {metadata}), "
-            "if(tags = '', [], [('tags', tags)]))"
+            f"arrayConcat({named.format(int(Field.EXPLICIT))}, {named.format(int(Field.NAMED))}, "
+            f"if(metadata = '', [], {listed}), [('tags', tags), ('prompt.name', {prompt}), "
+            f"('prompt.version', {version})], "
+            f"arrayMap(e -> (concat('evaluation.', e.1), {thought}), evaluations))"
         ),
     }
+
+
+def _tools() -> Stage:
+    """The tools that ran, and those that only a message calls."""
+    wrapped = "startsWith(x.2.output, '{') AND JSONExtractString(x.2.output, 'type') = 'tool'"
+    unwrapped = "JSONExtractString(x.2.output, 'data', 'content')"
+    result = f"if({wrapped} AND {unwrapped} != '', {unwrapped}, {_alone('x.2.output', 'output')})"
+    ran = (
+        f"arrayMap(x -> (x.2.name, {_arguments('x.2.input')}, {result}, x.2.error), "
+        "arrayFilter(x -> x.2.kind = 'tool', lines))"
+    )
+    told = "arrayFilter(x -> x.2.calls != '' AND x.2.kind = 'llm', lines)"
+    name = first_of("c.function.name", "c.name", "c.toolName")
+    given = first_of("c.function.arguments", "c.arguments", "c.input", "c.args")
+    listed = f"arrayMap(c -> ({name}, {given}, '', toUInt8(0)), JSONExtract(x.2.calls, '{CALLED}'))"
+    pairs = "JSONExtract(x.2.calls, 'Array(Tuple(String, String))')"
+    flat = (
+        "arrayFilter(c -> c.1 != '', arrayMap((p, n) -> (if(endsWith(p.1, 'name'), p.2, ''), n.2, '', "
+        f"toUInt8(0)), {pairs}, arrayPushBack(arrayPopFront({pairs}), ('', ''))))"
+    )
+    called = f"arrayFlatten(arrayMap(x -> if(startsWith(x.2.calls, '[['), {flat}, {listed}), {told}))"
+    return {
+        "ran": ran,
+        "called": f"arrayDistinct(arrayFilter(c -> c.1 != '', {called}))",
+    }
+
+
+def _arguments(text: str) -> str:
+    """The arguments of a decorated function by name; others as they came."""
+    named = f"JSONExtractRaw({text}, 'kwargs')"
+    wrapped = f"match({text}, '^[{{] *\"(args|kwargs)\"') AND {named} NOT IN ('', '{{}}')"
+    return f"if({wrapped}, {named}, {_alone(text, 'input')})"
+
+
+def _alone(text: str, key: str) -> str:
+    """What an object says that has this key only; a JSON string without its quotation marks."""
+    inner = f"if(match({text}, '^[{{] *\"{key}\" *:') AND length(JSONExtractKeys({text})) = 1, JSONExtractRaw({text}, '{key}'), {text})"
+    return (
+        f"arrayMap(t -> if(startsWith(t, '\"') AND endsWith(t, '\"'), JSONExtractString(t), t), [{inner}])[1]"
+    )
 
 
 def _columns() -> Stage:
     first = "arrayFirst(x -> x != '', all_{0})"
     tokens = "arraySum((t, f) -> if(f, t, 0), all_{0}, is_counted)"
-    unique = "arraySort(arrayFilter((p, n) -> n = 1, pairs, arrayEnumerateUniq(arrayMap(p -> p.1, pairs))))"
-    wrapped = "startsWith(x.2.output, '{') AND JSONExtractString(x.2.output, 'type') = 'tool'"
-    unwrapped = "JSONExtractString(x.2.output, 'data', 'content')"
-    result = f"if({wrapped} AND {unwrapped} != '', {unwrapped}, x.2.output)"
-    number = "toUInt32OrZero(splitByChar('.', d.1)[3])"
-    in_order = f"arrayMap(d -> d.2, arraySort(d -> {number}, x.2.documents))"
-    documents = f"arrayFlatten(arrayMap(x -> {in_order}, told))"
+    unique = (
+        "arraySort(arrayFilter((p, n) -> n = 1, filled, arrayEnumerateUniq(arrayMap(p -> p.1, filled))))"
+    ).replace("filled", "arrayFilter(p -> p.1 != '' AND p.2 != '', pairs)")
+    missing = "arrayFilter(c -> NOT has(arrayMap(t -> t.1, ran), c.1), called)"
+    parts = f"JSONExtract(t, '{PARTS}')"
+    spoken = "arrayFirst(x -> x.2.system != '', {0}).2.system"
+    told = first_of(spoken.format("lines"), spoken.format("notes"))
+    system = f"arrayMap(t -> if(startsWith(t, '[{{'), {parts_text(parts)}, t), [{told}])[1]"
+    query = f"arrayMap(t -> {first_of(_only('t'), 't')}, [x.2.input])[1]"
     return {
         "trace_id": "trace_id",
         "conversation_id": "if(conversation = '', trace_id, conversation)",
         "started": "fromUnixTimestamp64Micro(intDiv(start, 1000), 'UTC')",
         "ended": "fromUnixTimestamp64Micro(intDiv(greatest(start, end), 1000), 'UTC')",
-        **{name: first.format(name) for name in ("service", "environment", "version", "user_id")},
-        "model": "answer_model",
+        "service": first.format("service"),
+        "environment": field_of(Field.ENVIRONMENT, "said"),
+        "version": field_of(Field.VERSION, "said"),
+        "user_id": first.format("user_id"),
+        "model": "answer.2",
+        "provider": first_of("answer.3", first.format("provider")),
         "latency_ms": "if(root_ns > 0, root_ns, greatest(end - start, 0)) / 1e6",
-        "input": "texts[asking].input",
-        "output": "texts[answering].output",
+        "ttft_ms": "arrayFirstOrNull(t -> isNotNull(t), all_first_ms)",
+        "system": system,
+        "input": "if(asking.2 = 1, asking.6, texts[asking.6].input)",
+        "output": "if(answering.2 = 1, answering.7, texts[answering.7].output)",
         "input_tokens": tokens.format("input_tokens"),
         "output_tokens": tokens.format("output_tokens"),
+        "cached_tokens": tokens.format("cached_tokens"),
+        "reasoning_tokens": tokens.format("reasoning_tokens"),
         "calls": f"CAST(counted, '{CALLS}')",
         "llm_calls": "toUInt32(arrayCount(is_counted))",
-        "tool_calls": "toUInt32(countEqual(all_kind, 'tool'))",
+        "tool_calls": f"toUInt32(countEqual(all_kind, 'tool') + length({missing}))",
         "tool_errors": "toUInt32(arrayCount((k, e) -> k = 'tool' AND e, all_kind, all_error))",
         "errors": "toUInt32(arraySum(all_error))",
         "error": first.format("message"),
         "spans": "toUInt32(length(rows))",
+        "records": "toUInt32(length(told))",
         "feedback": "if(opinion > 1, NULL, opinion)",
+        "evaluations": f"CAST(evaluations, '{opinions.EVALUATIONS}')",
+        "redactions": _redactions(),
         "attributes": f"CAST({unique}, 'Map(String, String)')",
-        "tools": (
-            f"CAST(arrayMap(x -> (x.2.name, x.2.input, {result}, x.2.error), "
-            f"arrayFilter(x -> x.2.kind = 'tool', told)), '{TOOLS}')"
+        "tools": f"CAST(arrayConcat(ran, {missing}), '{TOOLS}')",
+        "context": "arrayDistinct(arrayFilter(t -> t != '', arrayFlatten(arrayMap(x -> x.2.documents, lines))))",
+        "queries": (
+            "arrayDistinct(arrayFilter(t -> t != '', arrayMap(x -> "
+            f"{query}, arrayFilter(x -> x.2.kind = 'retrieval', lines))))"
         ),
-        "context": f"arrayDistinct(arrayFilter(t -> t != '', {documents}))",
         "touched": "touched",
     }
+
+
+def _only(text: str) -> str:
+    """The only argument of a decorated function, or the only text of an object; '' where there is none."""
+    pairs = f"JSONExtractKeysAndValues({text}, 'String')"
+    texts = (
+        f"arrayFilter(p -> substring(p.2, 1, 1) NOT IN ('{{', '[') AND isNull(toFloat64OrNull(p.2)), {pairs})"
+    )
+    alone = f"arrayMap(ps -> if(length(ps) = 1, ps[1].2, ''), [{texts}])[1]"
+    given = first_of(f"JSONExtractString({text}, 'args', 1)", f"JSONExtractString({text}, 'query')", alone)
+    return f"if(startsWith({text}, '{{'), {given}, '')"
+
+
+def _redactions() -> str:
+    """How much was taken out before anything was written, in spans and in log records."""
+    everything = "arrayConcat(said, arrayFlatten(arrayMap(r -> r.2.more, notes)))"
+    own = f"arrayFilter(m -> intDiv(m.1, {TRUST}) = {int(Field.REDACTIONS)}, {everything})"
+    return f"toUInt32(least(arraySum(arrayMap(m -> toUInt64OrZero(m.3), {own})), 4294967295))"
 
 
 INTERACTIONS_FINAL = View(name="interactions_final", select=select_final())

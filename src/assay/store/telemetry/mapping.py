@@ -1,29 +1,29 @@
 """What a span means: every semantic convention assay reads, mapped once, in SQL.
 
-OpenTelemetry GenAI (messages as attributes; up to 1.36 as span events) and OpenInference. The
-first key that is not empty wins. A span becomes two tuples, `FACTS` and `TEXTS`, led by its rank:
-of two versions of a span the richer is kept, in whatever order they come.
+The first key that is not empty wins (`conventions.KEYS`). A span becomes two tuples, `FACTS` and `TEXTS`,
+led by its rank: of two versions of a span the richer is kept, in whatever order they come.
 
-The database plans this query anew for every insert, at about 0.1 ms a function: hence one
-expression for both sides of a conversation, and raw values where the reader can take them apart.
+The database plans this query anew for every insert, at about 0.1 ms a function: hence one pass over the
+keys, one expression for both sides of a conversation, and raw values where the reader can take them apart.
 """
 
 from __future__ import annotations
 
-from assay.store.telemetry.dialect import (
-    MESSAGES,
-    SHAPE,
-    TEXT_KEYS,
-    Stage,
-    attr,
-    event,
-    first_of,
-    is_plain,
-    resource,
-    staged,
-    text_of,
+from assay.store.telemetry import speech
+from assay.store.telemetry.attributes import (
+    MORE,
+    RESOURCE,
+    TRUST,
+    chosen,
+    codes_of,
+    keep,
+    number_of,
+    numbers_of,
+    pick,
 )
-from assay.store.telemetry.schema import Table, Topology, View, local_name
+from assay.store.telemetry.conventions import KINDS, LATE, Field
+from assay.store.telemetry.dialect import Stage, first_of, is_plain, staged, transform
+from assay.store.telemetry.schema import Feed, Table
 
 RANK = ("richness UInt64", "hash UInt64")
 FACTS = (
@@ -31,26 +31,21 @@ FACTS = (
     "parent_id String",
     "start_ns Int64",
     "end_ns Int64",
+    "first_ns Int64",
     "kind String",
     "error UInt8",
     "message String",
     "tokens_in String",
     "tokens_out String",
-    "cost String",
     "model String",
     "service String",
-    "environment String",
-    "version String",
     "conversation_id String",
     "user_id String",
     "grade_in UInt8",
     "grade_out UInt8",
-    "opinions Array(Tuple(String, String))",
-    "metadata String",
-    "tags String",
-    "attributes Array(Tuple(String, String))",
+    f"more {MORE}",
 )
-"""Grades: 2 is a text, 1 something else, 0 nothing."""
+"""Grades: 2 is a text, 1 something else, 0 nothing. `first_ns` is the delay of the first token, 0 unknown."""
 TEXTS = (
     *RANK,
     "start_ns Int64",
@@ -59,8 +54,19 @@ TEXTS = (
     "error UInt8",
     "input String",
     "output String",
-    "documents Array(Tuple(String, String))",
+    "system String",
+    "documents Array(String)",
+    "calls String",
 )
+TOLD = (
+    "time_ns Int64",
+    "span_id String",
+    "input String",
+    "output String",
+    "system String",
+    f"more {MORE}",
+)
+"""What somebody says of a span elsewhere than in it: log records, evaluations that link to it."""
 
 INTERACTIONS = Table(
     name="interactions",
@@ -68,13 +74,17 @@ INTERACTIONS = Table(
         "trace_id String",
         "day Date",
         "touched SimpleAggregateFunction(max, DateTime64(3, 'UTC'))",
+        "traced SimpleAggregateFunction(max, UInt8)",
         "conversation_ids SimpleAggregateFunction(groupUniqArrayArray, Array(String))",
+        "response_ids SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64))",
         f"facts SimpleAggregateFunction(maxMap, Map(String, Tuple({', '.join(FACTS)})))",
         f"texts SimpleAggregateFunction(maxMap, Map(String, Tuple({', '.join(TEXTS)})))",
+        f"told SimpleAggregateFunction(maxMap, Map(String, Tuple({', '.join(TOLD)})))",
     ),
     indexes=(
         "idx_touched touched TYPE minmax GRANULARITY 1",
         "idx_conversation conversation_ids TYPE bloom_filter(0.01) GRANULARITY 1",
+        "idx_response response_ids TYPE bloom_filter(0.01) GRANULARITY 1",
     ),
     engine="AggregatingMergeTree",
     partition_by="day",
@@ -82,7 +92,11 @@ INTERACTIONS = Table(
     shard_by="cityHash64(trace_id)",
     settings=("index_granularity = 1024",),
 )
-"""A row a trace and day of its spans. Each column is a join that is idempotent and has no order."""
+"""A row a trace and day of its spans. Each column is a join that is idempotent and has no order.
+
+`traced` is 0 for what came before its trace, or without one: nobody but `interactions_final` reads it."""
+
+COLUMNS = tuple(column.partition(" ")[0] for column in INTERACTIONS.columns)
 
 SPAN_COLUMNS = (
     "Timestamp",
@@ -96,8 +110,11 @@ SPAN_COLUMNS = (
     "Duration",
     "StatusCode",
     "StatusMessage",
+    "Events.Timestamp",
     "Events.Name",
     "Events.Attributes",
+    "Links.TraceId",
+    "Links.SpanId",
 )
 RICHNESS = (
     "toUInt64(Duration > 0) * 1099511627776 + (StatusCode != 'Unset') + length(StatusMessage)"
@@ -111,248 +128,249 @@ HASH = (
 )
 """Of two versions of a span: ended beats unended, then more text beats less, then the hash decides."""
 
+SILENT = "('tool', 'retrieval', 'embedding', 'evaluator', 'guardrail')"
+"""Kinds of span in which nobody speaks with the user."""
 DETAILS = "gen_ai.client.inference.operation.details"
-MODELS = (
-    "gen_ai.response.model",
-    "gen_ai.request.model",
-    "llm.response.model_name",
-    "llm.model_name",
-    "llm.request.model_name",
-    "embedding.model_name",
-    "reranker.model_name",
+RESULT = "gen_ai.evaluation.result"
+FIRST_TOKEN = (
+    r"^(First Token Stream Event|(gen_ai|llm)[.]content[.]completion[.]chunk|mlflow[.]chunk[.]item[.]0)$"
 )
-TOKENS_IN = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
-TOKENS_OUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
-COSTS = ("gen_ai.usage.cost", "operation.cost", "llm.cost.total")
-VALUES_IN = ("gen_ai.tool.call.arguments", "input.value", "gen_ai.retrieval.query.text", "tool.parameters")
-VALUES_OUT = ("gen_ai.tool.call.result", "output.value")
-TOOL_NAMES = ("gen_ai.tool.name", "tool.name")
-ROLES = "[['user', 'human'], ['assistant', 'ai', 'model']]"
-INFERENCE_KINDS = {
-    "LLM": "llm",
-    "EMBEDDING": "embedding",
-    "TOOL": "tool",
-    "RETRIEVER": "retrieval",
-    "RERANKER": "retrieval",
-    "AGENT": "agent",
-    "CHAIN": "chain",
-}
-OPERATION_KINDS = {
-    "chat": "llm",
-    "text_completion": "llm",
-    "generate_content": "llm",
-    "embeddings": "embedding",
-    "execute_tool": "tool",
-    "retrieval": "retrieval",
-    "rerank": "retrieval",
-    "invoke_agent": "agent",
-    "create_agent": "agent",
-    "invoke_workflow": "agent",
-}
-FLAT = r"^llm[.](input|output)_messages[.].*([.]role|[.]message[.]content|_content[.]text)$"
-DOCUMENTS = r"^(retrieval[.]documents|reranker[.]output_documents)[.][0-9]+[.]document[.]content$"
-OPINIONS = r"annotations[.][0-9]+[.]annotation[.](annotator_kind|score)$"
+DOCUMENT = (
+    "Tuple(content String, text String, page_content String, pageContent String, document String, "
+    "node Tuple(text String))"
+)
+LISTS = f"Tuple(documents Array({DOCUMENT}), output Array({DOCUMENT}), results Array({DOCUMENT}))"
 MAX_MESSAGE_CHARS = 2000
+MAX_SYSTEM_CHARS = 4000
 
 
-def map_spans(topology: Topology, source: str = "") -> str:
-    """The SELECT from spans to rows of `interactions`."""
-    told = "input != '' OR output != '' OR kind = 'tool' OR notEmpty(documents)"
+def map_spans(source: str) -> str:
+    """The SELECT from spans to rows of `interactions`, in the order of `COLUMNS`."""
+    told = (
+        "input != '' OR output != '' OR kind = 'tool' OR notEmpty(documents) OR calls != '' OR system != ''"
+    )
+    verdict = "'', '', '', more"
     row = {
-        "trace_id": "TraceId",
+        "trace_id": "if(is_verdict, Links.TraceId[1], TraceId)",
         "day": "toDate(Timestamp)",
         "touched": "now64(3, 'UTC')",
-        "conversation_ids": "if(conversation_id = '', [], [conversation_id])",
-        "facts": f"CAST(map(SpanId, {_tuple(FACTS)}), '{_map(FACTS)}')",
-        "texts": f"CAST(if({told}, map(SpanId, {_tuple(TEXTS)}), map()), '{_map(TEXTS)}')",
+        "traced": "toUInt8(NOT is_verdict)",
+        "conversation_ids": "if(conversation_id = '' OR is_verdict, [], [conversation_id])",
+        "response_ids": "if(response = '' OR is_verdict, [], [cityHash64(response)])",
+        "facts": f"CAST(if(is_verdict, map(), map(SpanId, {_tuple(FACTS)})), '{map_type(FACTS)}')",
+        "texts": f"CAST(if(NOT is_verdict AND ({told}), map(SpanId, {_tuple(TEXTS)}), map()), '{map_type(TEXTS)}')",
+        "told": (
+            f"CAST(if(is_verdict, map(SpanId, (start_ns, Links.SpanId[1], {verdict})), map()), '{map_type(TOLD)}')"
+        ),
     }
-    return staged(SPAN_COLUMNS, source or local_name("otel_traces", topology), stages(), row)
-
-
-def feed(topology: Topology) -> View:
-    """The materialised view from `otel_traces` to `interactions`."""
-    return View(name="interactions_feed", to="interactions", select=map_spans(topology))
-
-
-def backfill(topology: Topology) -> str:
-    """Bring in the spans that were there before the view was. It may be repeated."""
-    columns = "trace_id, day, touched, conversation_ids, facts, texts"
-    return f"INSERT INTO interactions ({columns}) {map_spans(topology, 'otel_traces')}"
+    return staged(SPAN_COLUMNS, source, stages(), row)
 
 
 def stages() -> tuple[Stage, ...]:
     """From a span's columns to the fields of its two tuples, in steps that build on each other."""
-    return (_keys(), _fields(), _values(), _parsed(), _spoken(), _told(), _rest())
+    kept = keep("SpanAttributes")
+    spoken = speech.stages("sides")
+    return (*kept, _picked(), _events(), _sides(), *spoken, _told(), _texts(), _rest())
 
 
 def _tuple(fields: tuple[str, ...]) -> str:
     return f"({', '.join(field.partition(' ')[0] for field in fields)})"
 
 
-def _map(fields: tuple[str, ...]) -> str:
+def map_type(fields: tuple[str, ...]) -> str:
+    """The type of a map, by span or record, of such tuples."""
     return f"Map(String, Tuple({', '.join(fields)}))"
 
 
-def _keys() -> Stage:
-    """Patterns are matched against the dictionary of keys, not against each key of each span."""
-    return {
-        "attr_keys": "mapKeys(SpanAttributes)",
-        "attr_values": "mapValues(SpanAttributes)",
-        "resource_keys": "mapKeys(ResourceAttributes)",
-        "resource_values": "mapValues(ResourceAttributes)",
-        "flat": _matching(FLAT),
-        "documents_flat": _matching(DOCUMENTS),
-        "annotations": f"if(has(mapValues(SpanAttributes), 'HUMAN'), {_matching(OPINIONS)}, [])",
-        "explicit": _matching("^assay[.]attr[.]"),
-        "explicit_resource": _matching("^assay[.]attr[.]", "ResourceAttributes"),
-        "has_events": "arrayExists(n -> startsWith(n, 'gen_ai.'), Events.Name)",
-    }
-
-
-def _matching(pattern: str, attributes: str = "SpanAttributes") -> str:
-    """The (key, value) pairs whose key matches."""
-    keys, values = f"mapKeys({attributes})", f"mapValues({attributes})"
-    mask = f"arrayMap(k -> match(k, '{pattern}'), {keys})"
-    kept = "arrayFilter((x, ok) -> ok, {0}, {1})"
-    pairs = f"arrayZip({kept.format(keys, mask)}, {kept.format(values, mask)})"
-    return f"CAST({pairs}, 'Array(Tuple(String, String))')"
-
-
-def _fields() -> Stage:
+def _picked() -> Stage:
     """What one attribute says."""
-    operation, inference = attr("gen_ai.operation.name"), attr("openinference.span.kind")
-    requested = attr("gen_ai.request.model")
-    by_name = f"if({operation} = '' AND {requested} != '', 'llm', 'other')"
+    said = f"lower(replaceAll({pick(Field.KIND)}, '\"', ''))"
+    by_name = "if({0} = '' AND has(fields, {1}) AND has(fields, {2}), 'llm', 'other')".format(
+        pick(Field.KIND), int(Field.MODEL), int(Field.TOKENS_IN)
+    )
+    asked_model = f"JSONExtractString({pick(Field.PARAMETERS)}, 'model')"
     return {
         "richness": RICHNESS,
         "hash": HASH,
-        "kind": _transform(inference, INFERENCE_KINDS, _transform(operation, OPERATION_KINDS, by_name)),
-        "model": first_of(*map(attr, MODELS)),
-        "tokens_in": first_of(*map(attr, TOKENS_IN)),
-        "tokens_out": first_of(*map(attr, TOKENS_OUT)),
-        "cost": first_of(*map(attr, COSTS)),
-        "conversation_id": first_of(attr("gen_ai.conversation.id"), attr("session.id")),
-        "user_id": first_of(attr("user.id"), attr("enduser.id")),
-        "version": first_of(resource("service.version"), attr("gen_ai.agent.version")),
-        "environment": first_of(resource("deployment.environment.name"), resource("deployment.environment")),
+        "said_kind": transform(said, dict(KINDS), by_name),
+        "model": f"if(has(fields, {int(Field.MODEL)}), {_bare(Field.MODEL)}, {asked_model})",
+        "tokens_in": pick(Field.TOKENS_IN),
+        "tokens_out": pick(Field.TOKENS_OUT),
+        "conversation_id": _bare(Field.CONVERSATION),
+        "user_id": _bare(Field.USER),
+        "response": pick(Field.RESPONSE),
         "service": "toString(ServiceName)",
-        "error": "toUInt8(StatusCode IN ('Error', 'STATUS_CODE_ERROR'))",
-        "messages_in": first_of(attr("gen_ai.input.messages"), event(DETAILS, "gen_ai.input.messages")),
-        "messages_out": first_of(attr("gen_ai.output.messages"), event(DETAILS, "gen_ai.output.messages")),
-        "value_in": first_of(*map(attr, VALUES_IN), event("gen_ai.content.prompt", "gen_ai.prompt")),
-        "value_out": first_of(
-            *map(attr, VALUES_OUT), event("gen_ai.content.completion", "gen_ai.completion")
+        "error": f"toUInt8(StatusCode IN ('Error', 'STATUS_CODE_ERROR') OR {pick(Field.LEVEL)} = 'ERROR')",
+        "raw_in": first_of(pick(Field.IN), pick(Field.BOTH)),
+        "raw_out": first_of(pick(Field.OUT), pick(Field.BOTH)),
+        "documents_raw": pick(Field.DOCUMENTS),
+        "has_events": "arrayExists(n -> startsWith(n, 'gen_ai.'), Events.Name)",
+        "flat": chosen("SpanAttributes", Field.ROLE_IN, Field.CALL_ARGUMENTS),
+        "more": (
+            f"arrayConcat(arraySort({chosen('SpanAttributes', LATE, Field.OPINION_BY)}), "
+            f"{chosen('ResourceAttributes', LATE, Field.OPINION_BY, codes=codes_of('ResourceAttributes', RESOURCE))})"
         ),
-        "spoken_events": _spoken_events(),
     }
 
 
-def _transform(text: str, kinds: dict[str, str], otherwise: str) -> str:
-    return f"transform({text}, {list(kinds)}, {list(kinds.values())}, {otherwise})"
+def _bare(field: Field) -> str:
+    """Some write every value as JSON: a name without its quotation marks."""
+    return f"replaceAll({pick(field)}, '\"', '')"
 
 
-def _spoken_events() -> str:
-    """The (event name, text) of the span events that carried messages before 1.37."""
+def _events() -> Stage:
+    """What only span events say: the messages of 1.36 and before, and of those who put them there now."""
     text = first_of(
         "a['content']",
         "JSONExtractString(a['message'], 'content')",
+        "a['message']",
         "JSONExtractString(a['gen_ai.event.content'], 'content')",
         "JSONExtractString(a['gen_ai.event.content'], 'message', 'content')",
     )
-    pairs = f"arrayMap((n, a) -> (toString(n), {text}), Events.Name, Events.Attributes)"
-    return f"if(has_events, arrayFilter(e -> e.2 != '', {pairs}), [])"
-
-
-def _values() -> Stage:
-    """Both sides, asked and answered: JSON to look into, unless OpenInference says it flat already."""
-    value = "if(is_spoken AND NOT (kind = 'llm' AND notEmpty(flat)), {0}, '')"
-    lines = "arrayMap(p -> (splitByChar('.', p.1), p.2), flat)"
-    sides = "['input_messages', 'output_messages']"
-    by_name = (
-        "arrayMap(n -> arrayLast(e -> e.1 = n, spoken_events).2, ['gen_ai.user.message', 'gen_ai.choice'])"
+    spoken = "arrayMap((a, n) -> if(n = '{0}', " + text + ", ''), Events.Attributes, Events.Name)"
+    last = "arrayLast(t -> t != '', {0})"
+    attribute = "Events.Attributes[indexOf(Events.Name, '{0}')]['{1}']"
+    asked = first_of(
+        attribute.format(DETAILS, "gen_ai.input.messages"),
+        attribute.format("gen_ai.content.prompt", "gen_ai.prompt"),
+        last.format(spoken.format("gen_ai.user.message")),
+    )
+    answered = first_of(
+        attribute.format(DETAILS, "gen_ai.output.messages"),
+        attribute.format("gen_ai.content.completion", "gen_ai.completion"),
+        last.format(spoken.format("gen_ai.choice")),
     )
     return {
-        "is_spoken": "kind NOT IN ('tool', 'retrieval', 'embedding')",
-        "sides": (
-            f"[{first_of('messages_in', value.format('value_in'))}, "
-            f"{first_of('messages_out', value.format('value_out'))}]"
-        ),
-        "lines": f"arrayMap(n -> arrayFilter(l -> l.1[2] = n, {lines}), {sides})",
-        "said_in_events": f"if(empty(spoken_events), ['', ''], {by_name})",
+        "more": f"if(has_events, arrayConcat(more, {_opinions()}), more)",
+        "raw_in": f"if(raw_in = '' AND has_events, {asked}, raw_in)",
+        "raw_out": f"if(raw_out = '' AND has_events, {answered}, raw_out)",
     }
 
 
-def _parsed() -> Stage:
-    """JSON that is a list is one of messages; an object may hold them, or the text under a known key.
-
-    Flat keys: PREFIX.N.message.role, and PREFIX.N.message.content or .contents.M.message_content.text.
-    """
-    listed = "if(startsWith(s, '['), concat('{\"messages\":', s, '}'), if(startsWith(s, '{'), s, ''))"
-    own = "arrayFilter(l -> l.1[5] = 'role' AND has(r, lower(l.2)), ls)"
+def _sides() -> Stage:
+    """What has to be unfolded, as (side, text): JSON, unless flat attributes say it already."""
+    task = (
+        f"{pick(Field.KIND)} = 'task' AND match(raw_out, '^[[][{{].*\"(page_)?content\"') "
+        "AND match(raw_out, '\"(score|metadata)\"')"
+    )
+    vectors = "said_kind = 'other' AND has(Events.Name, 'db.query.result')"
+    parts = []
+    for side, raw, texts in ((1, "raw_in", Field.TEXT_IN), (2, "raw_out", Field.TEXT_OUT)):
+        flat = f"said_kind = 'llm' AND has(fields, {int(texts)})"
+        folded = f"substring({raw}, 1, 1) IN ('{{', '[', '\"')"
+        parts.append(
+            f"if({folded} AND said_kind NOT IN {SILENT} AND NOT ({flat}), [(toUInt8({side}), {raw})], [])"
+        )
     return {
-        "parsed": f"arrayMap(s -> JSONExtract({listed}, '{SHAPE}'), sides)",
-        "numbers": f"arrayMap((ls, r) -> arrayMap(l -> l.1[3], {own}), lines, {ROLES})",
+        "kind": f"if((said_kind = 'chain' AND {task}) OR ({vectors}), 'retrieval', said_kind)",
+        "is_spoken": f"said_kind NOT IN {SILENT}",
+        "sides": f"arrayConcat({', '.join(parts)})",
+        "flat_numbers": _flat_numbers(),
     }
 
 
-def _spoken() -> Stage:
-    """The text of the last message on each side."""
-    found = f"[p.choices[1].message.content, p.choices[1].text, {', '.join(f'p.{key}' for key in TEXT_KEYS)}]"
-    inside = f"arrayFirst(t -> t != '' AND {is_plain('t')}, {found})"
-    talk = f"arrayConcat(p.messages, if(startsWith(p.input, '[{{'), JSONExtract(p.input, '{MESSAGES}'), []))"
-    own = "arrayFilter(l -> l.2 != '' AND l.1[5] != 'role' AND has(ns, l.1[3]), ls)"
-    place = "(toUInt32OrZero(l.1[3]), toUInt32OrZero(l.1[6]), l.2)"
-    return {
-        "said": f"arrayMap((p, r) -> {first_of(text_of(talk, 'r'), inside)}, parsed, {ROLES})",
-        "ordered": f"arrayMap((ls, ns) -> arraySort(arrayMap(l -> {place}, {own})), lines, numbers)",
-    }
+def _flat_numbers() -> str:
+    """By side, the field of its texts and the numbers of its messages: PREFIX.N.message.role and the like."""
+    own = f"arrayFilter(x -> intDiv(x.1, {TRUST}) = s.1 AND has(s.2, lower(x.3)), flat)"
+    fields = [int(Field.ROLE_IN), int(Field.ROLE_OUT), int(Field.ROLE_IN)]
+    sides = f"if(empty(flat), [], arrayZip({fields}, {speech.ROLES}))"
+    return f"arrayMap(s -> (s.1 + 1, arrayMap(x -> {number_of('x.2')}, {own})), {sides})"
 
 
 def _told() -> Stage:
-    """The text of each side, in order of trust; chains say only their first message flat."""
-    last = "arrayStringConcat(arrayMap(x -> x.3, arrayFilter(x -> x.1 = o[-1].1, o)), '\\n')"
-    text = first_of("s", f"if(empty(o), '', {last})", "e", f"if(is_spoken AND {is_plain('v')}, v, '')")
+    """The lines of flat messages by each side, and what was found inside of JSON."""
+    mine = f"arrayFilter(x -> intDiv(x.1, {TRUST}) = s.1 AND has(s.2, {number_of('x.2')}), flat)"
+    lines = f"arraySort(arrayMap(x -> ({numbers_of('x.2')}, x.3), {mine}))"
     return {
-        "text": (
-            f"arrayMap((s, o, e, v, is_spoken) -> {text}, said, ordered, said_in_events, "
-            "[value_in, value_out], [is_spoken, is_spoken])"
-        ),
+        "flat_lines": f"arrayMap(s -> {lines}, flat_numbers)",
+        "heard_in": "arrayFirst(h -> h.1 = 1, heard)",
+        "heard_out": "arrayFirst(h -> h.1 = 2, heard)",
+    }
+
+
+def _texts() -> Stage:
+    """The text of each side, in order of trust."""
+    plain = "if(is_spoken AND substring({0}, 1, 1) NOT IN ('{{', '[', '\"'), {0}, '')"
+    listed = first_of("documents_raw", "raw_out")
+    last = "arrayFilter(x -> x.1.1 = ls[-1].1.1, ls)"
+    said = f"arrayMap(ls -> arrayStringConcat(arrayMap(x -> x.2, {last}), '\\n'), flat_lines)"
+    return {
+        "flat_said": said,
+        "text_in": first_of(speech.said("heard_in"), "flat_said[1]", plain.format("raw_in")),
+        "text_out": first_of(speech.said("heard_out"), "flat_said[2]", plain.format("raw_out")),
+        "listed": f"if(kind = 'retrieval' AND NOT has(fields, {int(Field.DOCUMENT)}), {listed}, '')",
+        "first_event": f"arrayFirstIndex(n -> match(n, '{FIRST_TOKEN}'), Events.Name)",
+        "start_ns": "toUnixTimestamp64Nano(Timestamp)",
     }
 
 
 def _rest() -> Stage:
-    """The remaining fields of the two tuples."""
+    """The remaining fields of the tuples."""
     exception = "Events.Attributes[indexOf(Events.Name, 'exception')]['exception.message']"
-    message = first_of("StatusMessage", exception, attr("error.type"), "'error'")
-    grade = "toUInt8(multiIf({0} = '', 0, is_spoken AND text[{1}] != '', 2, 1))"
-    listed = "'Array(Tuple(content String, text String))'"
-    documents = f"JSONExtract({attr('gen_ai.retrieval.documents')}, {listed})"
+    message = first_of("StatusMessage", exception, pick(Field.WENT_WRONG), "'error'")
+    grade = "toUInt8(multiIf({0} != '' AND is_spoken, 2, kind != 'llm' AND has(fields, {1}), 1, 0))"
     return {
         "parent_id": "ParentSpanId",
-        "start_ns": "toUnixTimestamp64Nano(Timestamp)",
         "end_ns": "start_ns + toInt64(if(Duration < 10000000000000000, Duration, 0))",
-        "message": f"if(error, substringUTF8({message}, 1, {MAX_MESSAGE_CHARS}), '')",
-        "input": first_of("text[1]", "if(kind = 'llm', '', value_in)"),
-        "output": first_of("text[2]", "if(kind = 'llm', '', value_out)"),
-        "grade_in": grade.format("input", 1),
-        "grade_out": grade.format("output", 2),
-        "name": f"if(kind = 'tool', {first_of(*map(attr, TOOL_NAMES), 'toString(SpanName)')}, '')",
-        "documents": (
-            f"if(kind != 'retrieval', [], arrayConcat(documents_flat, arrayMap(d -> ('', "
-            f"if(d.content != '', d.content, d.text)), {documents})))"
+        "first_ns": (
+            "if(first_event = 0, toInt64(0), toUnixTimestamp64Nano(Events.Timestamp[first_event]) - start_ns)"
         ),
-        "opinions": f"if(has_events, arrayConcat(annotations, {_evaluations()}), annotations)",
-        "metadata": attr("metadata"),
-        "tags": attr("tag.tags"),
-        "attributes": "arrayMap(p -> (substring(p.1, 12), p.2), arrayConcat(explicit, explicit_resource))",
+        "message": f"if(error, substringUTF8({message}, 1, {MAX_MESSAGE_CHARS}), '')",
+        "input": f"multiIf(text_in != '', text_in, kind = 'llm' OR NOT has(fields, {int(Field.IN)}), '', raw_in)",
+        "output": f"multiIf(text_out != '', text_out, kind = 'llm' OR NOT has(fields, {int(Field.OUT)}), '', raw_out)",
+        "grade_in": grade.format("text_in", int(Field.IN)),
+        "grade_out": grade.format("text_out", int(Field.OUT)),
+        "name": f"if(kind = 'tool', {first_of(_bare(Field.TOOL), 'toString(SpanName)')}, '')",
+        "system": (
+            f"substringUTF8({first_of(pick(Field.SYSTEM), 'heard_in.2[2]', 'flat_said[3]')}, 1, {MAX_SYSTEM_CHARS})"
+        ),
+        "documents": _documents(),
+        "calls": _calls(),
+        "is_verdict": (
+            "said_kind = 'evaluator' AND ParentSpanId = '' AND length(Links.TraceId) = 1 "
+            f"AND (has(fields, {int(Field.OPINION_NAME)}) OR has(fields, {int(Field.OPINION_SCORE)}))"
+        ),
     }
 
 
-def _evaluations() -> str:
-    """Feedback among the evaluations that span events carry, as (name, score)."""
-    pair = "('feedback', a['gen_ai.evaluation.score.value'])"
-    name = "positionCaseInsensitive(a['gen_ai.evaluation.name'], 'feedback') > 0"
+def _documents() -> str:
+    """The texts of what was retrieved, in order."""
+    own = f"arrayFilter(x -> intDiv(x.1, {TRUST}) = {int(Field.DOCUMENT)}, flat)"
+    flat = f"arrayMap(x -> x.2, arraySort(arrayMap(x -> ({number_of('x.2')}, x.3), {own})))"
+    wrapped = "if(startsWith(listed, '['), concat('{\"documents\":', listed, '}'), listed)"
+    text = first_of("d.content", "d.text", "d.page_content", "d.pageContent", "d.node.text", "d.document")
+    shape = f"JSONExtract({wrapped}, '{LISTS}')"
+    every = f"arrayFlatten(arrayMap(l -> arrayConcat(l.documents, l.output, l.results), [{shape}]))"
+    parsed = f"arrayMap(d -> {text}, {every})"
+    told = "arrayMap(a -> a['db.query.result.document'], Events.Attributes)"
     return (
-        f"arrayMap(a -> {pair}, arrayFilter((a, n) -> n = 'gen_ai.evaluation.result' AND {name}, "
-        "Events.Attributes, Events.Name))"
+        f"arrayFilter(t -> t != '', multiIf(kind != 'retrieval', [], "
+        f"startsWith(listed, '[\"'), JSONExtract(listed, 'Array(String)'), "
+        f"substring(listed, 1, 1) IN ('[', '{{'), {parsed}, "
+        f"listed = '' AND notEmpty(Events.Name), {told}, {flat}))"
     )
+
+
+def _calls() -> str:
+    """The tools that the answer calls; those of flat messages one after the other, as (key, value)."""
+    own = f"arrayFilter(x -> x.1 >= {Field.CALL_NAME * TRUST}, flat)"
+    told = f"toJSONString(arrayMap(x -> (x.2, x.3), arraySort(x -> ({numbers_of('x.2')}, x.1), {own})))"
+    return f"if(has(fields, {int(Field.CALL_NAME)}), {told}, heard_out.4)"
+
+
+def _opinions() -> str:
+    """Evaluations that span events carry, as attributes would say them."""
+    keys = {
+        Field.OPINION_NAME: "gen_ai.evaluation.name",
+        Field.OPINION_SCORE: "gen_ai.evaluation.score.value",
+        Field.OPINION_LABEL: "gen_ai.evaluation.score.label",
+        Field.OPINION_WHY: "gen_ai.evaluation.explanation",
+    }
+    codes = [field * TRUST for field in keys]
+    told = f"arrayMap((c, k) -> (toUInt16(c), concat('event.', toString(i)), a[k]), {codes}, {list(keys.values())})"
+    each = f"arrayMap((a, n, i) -> if(n = '{RESULT}', {told}, []), Events.Attributes, Events.Name, arrayEnumerate(Events.Name))"
+    return f"arrayFilter(o -> o.3 != '', arrayFlatten({each}))"
+
+
+SPANS_FEED = Feed(name="interactions_feed", source="otel_traces", day="toDate(Timestamp)", select=map_spans)
+"""How spans become rows of `interactions`."""

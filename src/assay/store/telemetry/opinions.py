@@ -1,0 +1,56 @@
+"""What anybody thought of an interaction: annotations, evaluations, feedback; from spans and log records."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from assay.store.telemetry.attributes import TRUST
+from assay.store.telemetry.conventions import Field
+from assay.store.telemetry.dialect import Stage, first_of
+
+EVALUATIONS: Final = (
+    "Array(Tuple(name String, value Nullable(Float64), label String, explanation String, source String))"
+)
+NAMELESS: Final = "'annotation'"
+_GROUP: Final = "^(event[.][0-9]+|(?:trace[.]|session[.])?[a-z]+[.][0-9]+)"
+
+
+def stages() -> tuple[Stage, ...]:
+    """From `all_more` and `notes` to `evaluations`, and the lowest human score, `opinion`.
+
+    What belongs together stands under the same number, or in the same record."""
+    own = f"m.1 >= {Field.OPINION_NAME * TRUST}"
+    said = f"arrayConcat(all_more, arrayMap(r -> r.2.more, notes))"
+    grouped = f"arrayMap(m -> (extract(m.2, '{_GROUP}'), intDiv(m.1, {TRUST}), m.3), os)"
+    return (
+        {
+            "spoken": f"arrayFilter(os -> notEmpty(os), arrayMap(ms -> arrayFilter(m -> {own}, ms), {said}))",
+        },
+        {"grouped": f"arrayMap(os -> {grouped}, spoken)"},
+        {
+            "evaluations": (
+                "arrayDistinct(arrayFilter(e -> isNotNull(e.2) OR e.3 != '' OR e.4 != '', arrayFlatten(arrayMap(os -> "
+                f"arrayMap(g -> {_evaluation()}, arraySort(arrayDistinct(arrayMap(o -> o.1, os)))), grouped))))"
+            ),
+        },
+        {"opinion": _opinion()},
+    )
+
+
+def _evaluation() -> str:
+    def one(field: Field) -> str:
+        return f"arrayFirst(o -> o.1 = g AND o.2 = {int(field)}, os).3"
+
+    value = f"transform(lower({one(Field.OPINION_SCORE)}), ['true', 'false'], ['1', '0'], {one(Field.OPINION_SCORE)})"
+    number = f"arrayMap(v -> if(isFinite(toFloat64OrZero(v)), toFloat64OrNull(v), NULL), [{value}])[1]"
+    return (
+        f"({first_of(one(Field.OPINION_NAME), NAMELESS)}, {number}, {one(Field.OPINION_LABEL)}, {one(Field.OPINION_WHY)}, "
+        f"lower({one(Field.OPINION_BY)}))"
+    )
+
+
+def _opinion() -> str:
+    """The lowest score in [0, 1] that a user gave, 2 without any; a thumb of -1 counts as 0."""
+    human = "e.5 = 'human' OR positionCaseInsensitive(e.1, 'feedback') > 0"
+    scores = f"arrayMap(e -> assumeNotNull(e.2), arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND ({human}), evaluations))"
+    return f"arrayMin(arrayMap(s -> greatest(s, 0.), arrayConcat([2.], {scores})))"
