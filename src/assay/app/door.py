@@ -35,8 +35,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 Answer = Callable[[Received | AssayError], None]
 """Called once, from another thread: what was taken is on disk, or why it is not."""
 
-_QUICK_BYTES, _QUICK_PACKED_BYTES = 4 * 2**20, 2**19
-"""Requests up to these sizes (plain, compressed) are checked in a millisecond or two."""
+_QUICK_BYTES, _SLOWER_BYTES = 4 * MB, MB // 2
+"""Requests up to these sizes (protobuf; JSON or compressed) are checked in some milliseconds."""
 
 
 class Redacts(Protocol):
@@ -74,8 +74,9 @@ class Door:
     # --- taking -------------------------------------------------------------------------------
 
     def is_quick(self, arrival: Arrival) -> bool:
-        """Whether `take` returns within a millisecond or two."""
-        limit = _QUICK_PACKED_BYTES if arrival.content_encoding else _QUICK_BYTES
+        """Whether `take` returns within some milliseconds."""
+        slow = arrival.content_encoding or "json" in arrival.content_type
+        limit = _SLOWER_BYTES if slow else _QUICK_BYTES
         return self._redactor is None and len(arrival.body) <= limit and self._journal is not None
 
     def take(self, arrival: Arrival, answer: Answer) -> None:
@@ -173,9 +174,9 @@ class Door:
         if self._journal is not None:
             self._journal.roll()
 
-    def keep_counts(self) -> None:
-        """Write to the store what was counted."""
-        self._news.keep_counts()
+    def keep_rejected(self) -> None:
+        """Write to the store what was turned away."""
+        self._news.keep_rejected()
 
     def lag_ms(self) -> tuple[float | None, float | None]:
         """The median and the 99th percentile of the time from the answer to the store, lately."""
@@ -250,7 +251,7 @@ class Door:
             transport=arrival.transport,
             agent=arrival.agent,
             items=found.items,
-            size_bytes=size,
+            size_bytes=max(size, found.size_bytes),
         )
 
 

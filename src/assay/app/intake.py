@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from assay.app.door import Door
 from assay.errors import StoreError
 from assay.ingest.columns import REPAIRED
-from assay.ingest.tally import REDACTED, Count
+from assay.ingest.tally import REDACTED, Count, Key
 from assay.records import (
     AttributeKey,
     IngestCount,
@@ -35,13 +35,14 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 def status(telemetry: Telemetry, door: Door, window: Window, now: datetime) -> IngestStatus:
     """Everything about the window. Where the store can't be asked, what this process knows."""
-    door.keep_counts()
-    problem = door.problem
-    rows: list[IntakeRow] = []
+    door.keep_rejected()
+    problem, recent = door.problem, door.tally.recent()
+    rows = _rows(recent, window)
     reasons: tuple[RejectedReason, ...] = ()
     rejected: tuple[RejectedSpan, ...] = ()
     try:
-        rows = read_intake(telemetry, window)
+        since = datetime.fromtimestamp(60 * min((key[0] for key in recent), default=2**25), UTC)
+        rows += read_intake(telemetry, window, but_run=door.run, but_since=since)
         reasons = tuple(
             RejectedReason(
                 reason=row.reason,
@@ -54,7 +55,7 @@ def status(telemetry: Telemetry, door: Door, window: Window, now: datetime) -> I
         )
         rejected = tuple(read_rejected(telemetry, window, LISTED))
     except StoreError as error:
-        problem, rows = problem or str(error), _pending(door, window)
+        problem = problem or str(error)
     of: dict[str, list[IntakeRow]] = defaultdict(list)
     for row in rows:
         of[row.dimension].append(row)
@@ -98,13 +99,14 @@ def is_known(key: str) -> bool:
     return key in _KNOWN or key.startswith(tuple(FREE))
 
 
-def _pending(door: Door, window: Window) -> list[IntakeRow]:
-    """What this process has counted and could not keep: the store is away."""
-    counts, _ = door.tally.pending()
+def _rows(counts: dict[Key, Count], window: Window) -> list[IntakeRow]:
+    """What this process has counted of late."""
     return [
         IntakeRow(at, dimension, name, *count, last=at)
         for (minute, dimension, name), count in counts.items()
-        if window.start <= (at := datetime.fromtimestamp(60 * minute, UTC)) <= window.end
+        if window.start - timedelta(minutes=1)
+        < (at := datetime.fromtimestamp(60 * minute, UTC))
+        <= window.end
     ]
 
 

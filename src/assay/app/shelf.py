@@ -118,17 +118,26 @@ class News:
     def keep_counts(self) -> None:
         """Write what was counted since the last time; what can't be written now is, later."""
         self._kept_at = self._clock()
-        changed, rejected = self._tally.drain()
+        changed = self._tally.drain()
         rows = [
             IntakeRow(datetime.fromtimestamp(60 * minute, UTC), dimension, name, *count)
             for (minute, dimension, name), count in changed.items()
         ]
         try:
             write_intake(self._telemetry, self.run, rows, self._clock())
+        except (AssayError, OSError) as error:
+            self._tally.restore(changed)
+            log.warning("what was counted could not be kept, trying again: %s", error)
+        self.keep_rejected()
+
+    def keep_rejected(self) -> None:
+        """The same for what was turned away."""
+        rejected = self._tally.drain_rejected()
+        try:
             write_rejected(self._telemetry, rejected)
         except (AssayError, OSError) as error:
-            self._tally.restore(changed, rejected)
-            log.warning("what was counted could not be kept, trying again: %s", error)
+            self._tally.restore_rejected(rejected)
+            log.warning("what was turned away could not be kept, trying again: %s", error)
 
 
 def _sender(parcel: Parcel) -> Sender:

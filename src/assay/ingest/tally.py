@@ -25,7 +25,7 @@ _NAMES = 500
 """Names of one dimension that are counted apart in one minute; senders choose them."""
 _REJECTED = 1_000
 """Rejected spans that are listed one by one in one minute; the others are summed by reason."""
-_MINUTE_NS = 60 * 10**9
+KEPT_MINUTES = 15
 _NUMBER = re.compile(r"(?<=[._])\d+(?=[._]|$)")
 _STEPS = 20
 """Lag is kept in classes, 20 to a factor of ten."""
@@ -55,7 +55,7 @@ class Sender(NamedTuple):
 
 
 class Tally:
-    """Counts in memory, safe between threads. `drain` hands over what has changed, to be kept."""
+    """Counts in memory, safe between threads. What `drain` hands over is to be kept elsewhere."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -134,36 +134,45 @@ class Tally:
                 )
                 self._list(minute, row)
 
-    def drain(self) -> tuple[dict[Key, Count], tuple[RejectedSpan, ...]]:
+    def drain(self) -> dict[Key, Count]:
         """What was counted since the last call: the whole of each minute and name that has changed."""
         with self._lock:
             changed = {key: self._counts[key] for key in self._changed}
-            rejected = tuple(self._rejected.values())
             self._changed.clear()
-            self._rejected.clear()
-            oldest = self._minute() - 15
+            oldest = self._minute() - KEPT_MINUTES
             self._counts = {key: count for key, count in self._counts.items() if key[0] >= oldest}
             for minute in [minute for minute in self._lags if minute < oldest]:
                 del self._lags[minute]
             for minute in [minute for minute in self._listed if minute < oldest]:
                 del self._listed[minute]
-            for key in [key for key in self._names if key[0] < oldest]:
-                del self._names[key]
-            return changed, rejected
+            for name in [name for name in self._names if name[0] < oldest]:
+                del self._names[name]
+            return changed
 
-    def restore(self, changed: dict[Key, Count], rejected: Sequence[RejectedSpan]) -> None:
+    def restore(self, changed: dict[Key, Count]) -> None:
         """What `drain` handed over could not be kept: hand it over again next time."""
         with self._lock:
             for key, count in changed.items():
                 self._counts.setdefault(key, count)
             self._changed.update(changed)
-            for row in rejected:
-                self._list(self._minute(), row)
 
-    def pending(self) -> tuple[dict[Key, Count], tuple[RejectedSpan, ...]]:
-        """What `drain` would hand over."""
+    def recent(self) -> dict[Key, Count]:
+        """All that was counted in the last minutes, kept or not."""
         with self._lock:
-            return {key: self._counts[key] for key in self._changed}, tuple(self._rejected.values())
+            return dict(self._counts)
+
+    def drain_rejected(self) -> tuple[RejectedSpan, ...]:
+        """What was turned away since the last call."""
+        with self._lock:
+            rows = tuple(self._rejected.values())
+            self._rejected.clear()
+            return rows
+
+    def restore_rejected(self, rows: Sequence[RejectedSpan]) -> None:
+        """What `drain_rejected` handed over could not be kept."""
+        with self._lock:
+            for row in rows:
+                self._list(self._minute(), row)
 
     def lag_ms(self, share: float, minutes: int = 5) -> float | None:
         """The lag that this share of the spans of the last minutes kept within; None without any."""

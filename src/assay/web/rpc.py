@@ -27,7 +27,8 @@ SERVICES: Mapping[str, ArrivalKind] = {
     "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
 }
 PATIENCE_S = 60.0
-_THREADS = 16
+_THREADS = 8
+"""Each holds one message at a time."""
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,

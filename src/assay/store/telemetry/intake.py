@@ -89,9 +89,9 @@ def write_intake(t: Telemetry, run: str, rows: Sequence[IntakeRow], now: datetim
     t.insert("intake", pa.table(columns))
 
 
-def read_intake(t: Telemetry, window: Window) -> list[IntakeRow]:
+def read_intake(t: Telemetry, window: Window, *, but_run: str, but_since: datetime) -> list[IntakeRow]:
     """What all processes have counted in the window: by minute of `all` and `refused`, over the whole
-    window of the other dimensions."""
+    window of the other dimensions. Left out is what one process has counted since then: it knows."""
     sums = ", ".join(f"sum({key}) AS all_{key}" for key in _COUNTS)
     rows = t.query(
         f"""
@@ -99,9 +99,15 @@ def read_intake(t: Telemetry, window: Window) -> list[IntakeRow]:
             {sums}, max(minute) AS last
         FROM intake FINAL
         WHERE minute >= {{start:DateTime('UTC')}} AND minute <= {{end:DateTime('UTC')}}
+            AND (run != {{run:String}} OR minute < {{since:DateTime('UTC')}})
         GROUP BY at, dimension, name
         """,
-        {"start": window.start.replace(second=0, microsecond=0), "end": window.end.replace(microsecond=0)},
+        {
+            "start": window.start.replace(second=0, microsecond=0),
+            "end": window.end.replace(microsecond=0),
+            "run": but_run,
+            "since": but_since,
+        },
     ).to_pylist()
     return [
         IntakeRow(
