@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,16 @@ def open_project(
     monkeypatch.setattr(telemetry, "close", lambda: None)
     opened: list[Application] = []
 
-    def project(metrics: str = "", settings: str = SETTINGS, **options: Any) -> Application:
+    def project(
+        metrics: str = "",
+        settings: str = SETTINGS,
+        *,
+        environ: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Application:
         (tmp_path / "assay.toml").write_text(settings, encoding="utf-8")
         (tmp_path / "metrics.py").write_text(metrics, encoding="utf-8")
-        parts = wire(load_settings(tmp_path / "assay.toml", {}), state, lambda: NOW)(telemetry)
+        parts = wire(load_settings(tmp_path / "assay.toml", environ or {}), state, lambda: NOW)(telemetry)
         options.setdefault("journal", tmp_path / f"journal{len(opened)}")
         opened.append(Application(parts, **options))
         return opened[-1]

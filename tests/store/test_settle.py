@@ -10,14 +10,20 @@ import pytest
 from tests.store.spans import START, put, trace_id, turn
 
 from assay.query import parse
-from assay.records import SettleReport, Signal
+from assay.records import Price, SettleReport, Signal
 from assay.store.telemetry import settle as module
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.settle import settle
 
 NOW = START + timedelta(days=1)
 WORDS = {"refusal": ("I can't help",), "common": ("I", "the", "my", "is", "a", "to", "please")}
-PRICES = {"small": (0.25, 2.0), "small-max": (100.0, 100.0)}
+PRICES = (
+    Price(model="small", input=0.25, output=2.0),
+    Price(model="small-max", input=100.0, output=100.0),
+    Price(model="dear", input=9.0, output=9.0, since=START.date() + timedelta(days=2)),
+    Price(model="dear", input=4.0, output=8.0, cached=1.0, since=START.date() - timedelta(days=1)),
+    Price(model="dear", input=2.0, output=2.0, since=START.date() - timedelta(days=9)),
+)
 
 
 def signal(name: str, expression: str, unit: Any = "interaction") -> tuple[Signal, Any]:

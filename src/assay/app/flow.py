@@ -18,6 +18,7 @@ from uuid import uuid4
 from assay.app.keeping import EXPIRED, readable
 from assay.app.parts import Parts
 from assay.app.requests import EvaluateRequest
+from assay.llm.prices import PricesOn
 from assay.llm.retry import Retry
 from assay.metrics.base import Metric
 from assay.query import parse
@@ -44,6 +45,7 @@ def settle(parts: Parts, progress: Progress, *, idle: bool = True, ended: Sequen
         prices=parts.prices,
         idle_s=parts.idle_s if idle else 0.0,
         ended=ended,
+        gap_s=parts.gap_s,
         now=parts.clock(),
         progress=progress,
     )
@@ -96,7 +98,7 @@ def evaluate(
             now=parts.clock,
             rng=random.Random(run_id),
             provider=parts.provider() if info.kind == "judge" else None,
-            prices=parts.prices,
+            prices=PricesOn(parts.prices, parts.clock().date()),
             options=_options(parts, info, request.budget_usd),
             progress=progress,
             total=len(ids),

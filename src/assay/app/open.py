@@ -13,11 +13,14 @@ from assay.app.hold import Hold, acquire_hold, hold_folder
 from assay.app.parts import Parts
 from assay.config import Settings
 from assay.errors import ConfigError
+from assay.ingest.people import open_finder
+from assay.ingest.redact import Redactor, Rules
 from assay.llm.base import Provider
+from assay.llm.prices import merged, read_prices, shipped_prices
 from assay.metrics.base import Metric
 from assay.metrics.load import load_metrics
 from assay.query import Names, parse
-from assay.records import MetricInfo
+from assay.records import MetricInfo, Price
 from assay.sampling.apply import group_logs
 from assay.sampling.load import load_policy
 from assay.signals import Thresholds, catalogue, define, load_words, parse_signals
@@ -84,7 +87,8 @@ def wire(
     for policy in policies.values():
         group_logs(policy, lambda text: parse(text, names), words)
     declared = _declared(settings, metrics)
-    prices = {model: (price.input, price.output) for model, price in settings.prices.items()}
+    prices = load_prices(settings)
+    redactor = make_redactor(settings)
     return lambda telemetry: Parts(
         settings=settings,
         telemetry=telemetry,
@@ -95,8 +99,43 @@ def wire(
         signals=signals,
         words=words,
         prices=prices,
+        redactor=redactor,
         provider=lambda: make_provider(settings),
         clock=clock,
+    )
+
+
+def load_prices(settings: Settings) -> tuple[Price, ...]:
+    """Prices by who says them: assay.toml, the team's file, the shipped table. Raises ConfigError."""
+    own = [
+        Price(model=model, input=price.input, output=price.output, cached=price.cached)
+        for model, price in settings.prices.items()
+    ]
+    named = settings.project.prices
+    return merged(own, read_prices(settings.folder / named) if named else (), shipped_prices())
+
+
+def make_redactor(settings: Settings) -> Redactor | None:
+    """What takes personal data out of whatever comes in; None where nothing is to be taken out.
+
+    Raises ConfigError for a pattern that can't be used, ExtraMissing where names need Presidio."""
+    given = settings.redaction
+    methods = {given.method, *given.methods.values()}
+    if methods == {"off"} and not (
+        given.patterns or given.entities or given.hash_user_ids or given.content == "drop"
+    ):
+        return None
+    return Redactor(
+        Rules(
+            method=given.method,
+            methods=given.methods,
+            patterns=given.patterns,
+            drop_content=given.content == "drop",
+            hash_user_ids=given.hash_user_ids,
+            keep=given.keep,
+            key=settings.redaction_key.encode(),
+            finder=open_finder(given.entities, given.language) if given.entities else None,
+        )
     )
 
 

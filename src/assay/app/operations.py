@@ -13,12 +13,14 @@ from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
+    ForgetRequest,
     Located,
     LocateRequest,
     LogsRequest,
     RecordRequest,
     RemapRequest,
     ReportRequest,
+    RetainRequest,
     SampleRequest,
     SettleRequest,
     SpansRequest,
@@ -31,11 +33,13 @@ from assay.records import (
     BackupReport,
     Check,
     Estimate,
+    ForgetReport,
     LogPage,
     Progress,
     Received,
     RemapReport,
     Report,
+    RetainReport,
     RunReport,
     SampleReport,
     SettleReport,
@@ -70,6 +74,9 @@ class Operations(Protocol):
 
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo: ...
 
+    def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport: ...
+
+    def forget(self, request: ForgetRequest, progress: Progress = no_progress) -> ForgetReport: ...
     def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport: ...
 
     def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport: ...
@@ -92,6 +99,8 @@ REQUESTS: Mapping[str, type[Any]] = {
     "report": ReportRequest,
     "logs": LogsRequest,
     "todo": TodoRequest,
+    "retain": RetainRequest,
+    "forget": ForgetRequest,
     "remap": RemapRequest,
     "backup": BackupRequest,
     "examine": ExamineRequest,

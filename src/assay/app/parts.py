@@ -13,7 +13,7 @@ from assay.ingest.redact import Redactor
 from assay.llm.base import Provider
 from assay.metrics.base import Metric
 from assay.query import Condition, Names, parse, suggest
-from assay.records import MetricInfo, Signal, Window
+from assay.records import MetricInfo, Price, Signal, Window
 from assay.sampling.base import Policy
 from assay.store.state import State, list_metrics
 from assay.store.telemetry.connection import Telemetry
@@ -33,7 +33,7 @@ class Parts:
     policies: Mapping[str, Policy]
     signals: Sequence[tuple[Signal, Condition]]
     words: Mapping[str, Sequence[str]]
-    prices: Mapping[str, tuple[float, float]]
+    prices: Sequence[Price]
     provider: Callable[[], Provider]
     clock: Callable[[], datetime]
     redactor: Redactor | None = None
@@ -110,3 +110,9 @@ class Parts:
     def idle_s(self) -> float:
         """How long a conversation must be idle to be settled."""
         return 60.0 * self.settings.conversation.idle_minutes
+
+    @property
+    def gap_s(self) -> float | None:
+        """The pause that parts what one user asks; None where traces are not joined by their user."""
+        conversation = self.settings.conversation
+        return 60.0 * conversation.gap_minutes if conversation.by_user else None

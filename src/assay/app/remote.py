@@ -19,12 +19,14 @@ from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
+    ForgetRequest,
     Located,
     LocateRequest,
     LogsRequest,
     RecordRequest,
     RemapRequest,
     ReportRequest,
+    RetainRequest,
     SampleRequest,
     SettleRequest,
     SpansRequest,
@@ -36,11 +38,13 @@ from assay.records import (
     BackupReport,
     Check,
     Estimate,
+    ForgetReport,
     LogPage,
     Progress,
     Received,
     RemapReport,
     Report,
+    RetainReport,
     RunReport,
     SampleReport,
     SettleReport,
@@ -104,6 +108,12 @@ class RemoteApplication:
 
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo:
         return self._call("todo", request, progress, Todo)
+
+    def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport:
+        return self._call("retain", request, progress, RetainReport)
+
+    def forget(self, request: ForgetRequest, progress: Progress = no_progress) -> ForgetReport:
+        return self._call("forget", request, progress, ForgetReport)
 
     def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport:
         return self._call("remap", request, progress, RemapReport)

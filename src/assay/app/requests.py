@@ -51,6 +51,22 @@ class SettleRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetainRequest:
+    """Remove what is older than `[retention]` keeps; with `dry_run` only say what that is."""
+
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetRequest:
+    """Delete what is kept of a user, or of a conversation; with `dry_run` only count it."""
+
+    user: str = ""
+    conversation: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRequest:
     """Decide on every log of the range, by one policy or by all."""
 

@@ -8,6 +8,7 @@ from assay.cli.backup import backup, restore
 from assay.cli.doctor import doctor
 from assay.cli.estimate import estimate
 from assay.cli.evaluate import evaluate
+from assay.cli.forget import forget, retain
 from assay.cli.imports import import_files
 from assay.cli.init import init
 from assay.cli.label import label
@@ -35,6 +36,8 @@ app.command()(evaluate)
 app.command()(label)
 app.command()(estimate)
 app.command()(report)
+app.command()(retain)
+app.command()(forget)
 app.command()(doctor)
 app.command()(remap)
 app.command()(backup)

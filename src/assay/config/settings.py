@@ -30,6 +30,9 @@ class Section(BaseModel):
 class ProjectSettings(Section):
     name: str = Field("my-assistant", description="The name on every page.", min_length=1, max_length=100)
     metrics: str = Field("metrics.py", description="The Python file that defines metrics, beside assay.toml.")
+    prices: str = Field(
+        "", description="A file of prices with dates beside assay.toml, in the form of the shipped table."
+    )
     headline: str = Field("", description="The metric that answers 'how are we doing': the first, if empty.")
 
 
@@ -110,11 +113,21 @@ class RetentionSettings(Section):
     def _content_goes_first(self) -> RetentionSettings:
         if self.facts_days and (not self.content_days or self.content_days > self.facts_days):
             raise ValueError("facts_days needs content_days, and no more of them: facts come from content")
+        if self.scores_days and (not self.facts_days or self.facts_days > self.scores_days):
+            raise ValueError("scores_days needs facts_days, and no more of them: logs would be judged again")
         return self
 
 
 class ConversationSettings(Section):
     idle_minutes: float = Field(15.0, ge=0, description="A conversation is settled once idle for this long.")
+    by_user: bool = Field(
+        False,
+        description="Join traces that name no conversation by their user and service. Off, each is one of "
+        "its own: a user may be a machine, or ask two things at once.",
+    )
+    gap_minutes: float = Field(
+        30.0, gt=0, description="With `by_user`: a longer pause between two traces parts conversations."
+    )
 
 
 class JudgeSettings(Section):
@@ -131,7 +144,13 @@ class JudgeSettings(Section):
 
 class PriceSettings(Section):
     input: float = Field(ge=0, description="US dollars per million input tokens.")
-    output: float = Field(ge=0, description="US dollars per million output tokens.")
+    output: float = Field(ge=0, description="US dollars per million output tokens, reasoning included.")
+    cached: float | None = Field(
+        None,
+        ge=0,
+        description="US dollars per million input tokens read from the provider's cache; as "
+        "`input`, if not given.",
+    )
 
 
 class StratumSettings(Section):

@@ -110,6 +110,16 @@ class Redactor:
         new: str = redacted[0].as_py()
         return new
 
+    def stored_ids(self, user: str) -> tuple[str, ...]:
+        """The texts under which what came with this user id may be kept: the id, and its hashes."""
+        found = {user: None}
+        if self._rules.hash_user_ids:
+            found[self._hashed("user", user)] = None
+        if (said := self._redact(user, "user.id", frozenset(self._kinds), {})[0]) and ":" in said:
+            if self._tokens.fullmatch(said):
+                found[said] = None
+        return tuple(found)
+
     # --- tables -------------------------------------------------------------------------------
 
     def _table(self, table: pa.Table, texts: Sequence[str], counted: str) -> pa.Table:

@@ -29,6 +29,7 @@ from assay.records.page import (
     SeriesPoint,
     TurnRow,
 )
+from assay.records.price import Price
 from assay.records.progress import Progress, no_progress
 from assay.records.report import Accounting, DayEstimate, FocusRow, MetricReport, Report, Totals
 from assay.records.run import (
@@ -77,6 +78,7 @@ __all__ = [
     "OpenPage",
     "OpenRow",
     "Outcome",
+    "Price",
     "Progress",
     "Received",
     "RejectedReason",

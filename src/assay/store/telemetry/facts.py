@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 from assay.query import Condition, fold_words
-from assay.records import Signal, Unit
+from assay.records import Price, Signal, Unit
 from assay.store.telemetry.condition import Where, compile_condition, folded_words
 from assay.store.telemetry.schema import Topology
 
@@ -27,9 +28,12 @@ COUNTED: Final = (
     "errors",
     "input_tokens",
     "output_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "redactions",
 )
-NAMED: Final = ("service", "environment", "version", "user_id", "model")
-SHARED_FACTS: Final = (*NAMED, *COUNTED, "latency_ms", "feedback", "input", "output", "attributes")
+NAMED: Final = ("service", "environment", "version", "user_id", "model", "provider")
+SHARED_FACTS: Final = (*NAMED, *COUNTED, "latency_ms", "ttft_ms", "feedback", "input", "output", "attributes")
 """Columns that `signals` takes from `interactions_final` as they are."""
 
 FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, cost_usd, similarity, " + ", ".join(
@@ -46,11 +50,21 @@ BUCKET: Final = "settling WHERE run = {run:String} AND bucket = {bucket:UInt32}"
 DAYS: Final = "toDate(started) >= {first_day:Date} AND toDate(started) <= {last_day:Date}"
 """The days of the bucket's logs: no other part of `signals` is read."""
 
-PRICED: Final = (
-    "arrayFirst(p -> startsWith(c.model, p) AND match(substring(c.model, length(p) + 1), "
-    "'^([-@:](20[0-9]{2}.*|[0-9]{4}|latest))?$'), {priced:Array(String)})"
+_FIRST_DAY: Final = date(1970, 1, 1)
+
+PLACE: Final = (
+    "arrayFirstIndex((p, day) -> startsWith(c.model, p) AND day <= toDate32(started) "
+    "AND match(substring(c.model, length(p) + 1), '^([-@:](20[0-9]{2}.*|[0-9]{4}|latest))?$'), "
+    "{priced:Array(String)}, {priced_since:Array(Date32)})"
 )
-"""The price of a call: its model's own, or that of the name without a date at its end."""
+"""Which price is a call's: its model's own, or that of the name without a date at its end, on that day."""
+
+COST: Final = (
+    "arraySum(x -> ifNull(x.1.cost_usd, ("
+    "(x.1.input_tokens - least(x.1.cached_tokens, x.1.input_tokens)) * {read_prices:Array(Float64)}[x.2] + "
+    "least(x.1.cached_tokens, x.1.input_tokens) * {cached_prices:Array(Float64)}[x.2] + "
+    f"x.1.output_tokens * {{write_prices:Array(Float64)}}[x.2]) / 1e6), arrayMap(c -> (c, {PLACE}), calls))"
+)
 
 
 def near(topology: Topology, sql: str) -> str:
@@ -58,13 +72,16 @@ def near(topology: Topology, sql: str) -> str:
     return sql if topology.kind == "cluster" else sql.replace("GLOBAL ", "")
 
 
-def bind_prices(prices: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
-    """The values that a call's cost needs: US dollars per million tokens, (read, written), by model."""
-    names = sorted(prices, key=len, reverse=True)
+def bind_prices(prices: Sequence[Price]) -> dict[str, Any]:
+    """The values that a call's cost needs: longer names first, of one name the newest price."""
+    newest = sorted(prices, key=lambda price: price.since, reverse=True)
+    ranked = sorted(newest, key=lambda price: len(price.model), reverse=True)
     return {
-        "priced": names,
-        "read_prices": [float(prices[name][0]) for name in names],
-        "write_prices": [float(prices[name][1]) for name in names],
+        "priced": [price.model for price in ranked],
+        "priced_since": [max(price.since, _FIRST_DAY) for price in ranked],
+        "read_prices": [float(price.input) for price in ranked],
+        "cached_prices": [float(price.input if price.cached is None else price.cached) for price in ranked],
+        "write_prices": [float(price.output) for price in ranked],
     }
 
 
@@ -93,13 +110,9 @@ def raised(
 
 def select_interactions(signals: str) -> str:
     """Rows of `signals` for the bucket's interactions, of conversations that are idle for long enough."""
-    cost = (
-        "arraySum(c -> ifNull(c.cost_usd, (c.input_tokens * {read_prices:Array(Float64)}[place(c)] + "
-        "c.output_tokens * {write_prices:Array(Float64)}[place(c)]) / 1e6), calls)"
-    ).replace("place(c)", f"indexOf({{priced:Array(String)}}, {PRICED})")
     traces = f"SELECT trace_id FROM {BUCKET} AND conversation_id GLOBAL IN ({_idle()})"
     found = (
-        f"SELECT trace_id, started, ended, {', '.join(SHARED_FACTS)}, {cost} AS cost_usd, "
+        f"SELECT trace_id, started, ended, {', '.join(SHARED_FACTS)}, {COST} AS cost_usd, "
         f"{_stems()} AS stems FROM interactions_final WHERE trace_id GLOBAL IN ({traces})"
     )
     rows = (
@@ -134,6 +147,7 @@ def select_conversations(signals: str) -> str:
         **{name: last.format(name) for name in NAMED},
         **{name: f"sum({name})" for name in COUNTED},
         "latency_ms": "max(latency_ms)",
+        "ttft_ms": "max(ttft_ms)",
         "feedback": "min(feedback)",
         "input": first.format("input"),
         "output": "argMax(output, (started, log_id))",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from assay.query import Condition
-from assay.records import Progress, SettleReport, Signal, no_progress
+from assay.records import Price, Progress, SettleReport, Signal, no_progress
 from assay.store.telemetry import facts
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
@@ -38,7 +38,7 @@ def settle(
     signals: Sequence[tuple[Signal, Condition]],
     *,
     words: Mapping[str, Sequence[str]],
-    prices: Mapping[str, tuple[float, float]],
+    prices: Sequence[Price],
     idle_s: float,
     ended: Sequence[str] = (),
     now: datetime,
@@ -48,10 +48,10 @@ def settle(
 ) -> SettleReport:
     """Compute the rows of `signals` of each conversation that is new or changed and idle for `idle_s`.
 
-    `prices` are US dollars per million tokens, (read, written), by model, for calls that came without
-    a cost; conversations of the traces in `ended` count as idle; `words` are the lists that signals
-    mention, and `common` the words that say nothing; with `gap_s`, traces that name no conversation are
-    joined by their user while there is less time between them. Doing it again changes nothing.
+    `prices` are for calls that came without a cost; conversations of the traces in `ended` count as
+    idle; `words` are the lists that signals mention, and `common` the words that say nothing; with
+    `gap_s`, traces that name no conversation are joined by their user while there is less time between
+    them. Doing it again changes nothing.
     """
     computed_at, upto = server_time(t), read_upto(t)
     if not _is_touched(t, upto):
@@ -102,7 +102,7 @@ class _Run:
         t: Telemetry,
         signals: Sequence[tuple[Signal, Condition]],
         words: Mapping[str, Sequence[str]],
-        prices: Mapping[str, tuple[float, float]],
+        prices: Sequence[Price],
         computed_at: datetime,
         idle_before: int,
         ended: Sequence[str],
