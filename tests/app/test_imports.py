@@ -132,10 +132,8 @@ def test_what_has_changed_begins_at_the_start(tmp_path: Path, change: str) -> No
         run(Project(fails_after=1), tmp_path, plan_of(path))
     if change == "file":
         write(tmp_path, rows_of(3001))
-    options: dict[str, Any] = {"options": {"options_key": "other"}, "restart": {"restart": True}}.get(
-        change, {}
-    )
-    report = run(Project(), tmp_path, plan_of(path), **options)
+    changes: dict[str, dict[str, Any]] = {"options": {"options_key": "other"}, "restart": {"restart": True}}
+    report = run(Project(), tmp_path, plan_of(path), **changes.get(change, {}))
     assert report.resumed == 0
     assert report.spans == report.rows
 

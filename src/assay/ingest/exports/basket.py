@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, cast
 
+import msgspec
 import pyarrow as pa
 
 from assay.errors import FileError
@@ -196,12 +197,12 @@ def texts_of(attributes: Mapping[str, object]) -> dict[str, str]:
 
 
 def attribute_text(value: object) -> str:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if value is None or value != value:  # NaN: how tables without nulls write "none"
         return ""
     if isinstance(value, datetime):
         return (value.replace(tzinfo=UTC) if value.tzinfo is None else value).isoformat()
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() if not value.isascii() else value
     if isinstance(value, dict | list):
         return json_text(value) if value else ""
     if isinstance(value, bool | int | float | bytes):
@@ -213,15 +214,23 @@ def json_text(value: object) -> str:
     """Structured values as compact JSON; text as it is."""
     if isinstance(value, str):
         return value
-    return json.dumps(without_none(value), ensure_ascii=False, separators=(",", ":"), default=str)
+    told = without_none(value)
+    try:
+        return msgspec.json.encode(told).decode()
+    except (TypeError, ValueError, UnicodeError, RecursionError):  # half a surrogate pair, odd keys
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def without_none(value: object) -> object:
     """Columnar files give each object the keys of all: those that say nothing are left out."""
     if isinstance(value, dict):
-        return {key: without_none(one) for key, one in value.items() if one is not None}
+        return {
+            key: without_none(one) if isinstance(one, dict | list) else one
+            for key, one in value.items()
+            if one is not None
+        }
     if isinstance(value, list):
-        return [without_none(one) for one in value]
+        return [without_none(one) if isinstance(one, dict | list) else one for one in value]
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from assay.errors import FileError
@@ -152,6 +153,7 @@ def take(row: Row, basket: Basket) -> None:
         raise FileError(f"row {row.number} is neither an observation nor a trace nor a score", row=row.number)
 
 
+@lru_cache(maxsize=1024)
 def _snake(name: str) -> str:
     return _UPPER.sub(r"_\1", name.strip()).lower().replace(" ", "_")
 
@@ -171,7 +173,7 @@ def _observation(
         start_ns=start_ns,
         end_ns=moment_or_none(cells.get("end_time"), number, "end_time"),
         attributes={
-            **_of_trace({**trace, **{key: one for key, one in cells.items() if attribute_text(one)}}),
+            **_of_trace(cells, trace),
             "langfuse.trace.name": cells.get("trace_name") or trace.get("name"),
             "langfuse.observation.type": kind,
             "langfuse.observation.level": level if level != "DEFAULT" else None,
@@ -219,15 +221,19 @@ def _old_usage(cells: Mapping[str, Any]) -> dict[str, object]:
     return {key: value for key, value in usage.items() if value}
 
 
-def _of_trace(cells: Mapping[str, Any]) -> dict[str, object]:
+def _of_trace(cells: Mapping[str, Any], trace: Mapping[str, Any]) -> dict[str, object]:
     """What each span of a trace carries of it, as the SDK sends it."""
+
+    def told(name: str) -> object:
+        return cells.get(name) or trace.get(name)
+
     return {
-        "user.id": cells.get("user_id"),
-        "session.id": cells.get("session_id"),
-        "langfuse.trace.tags": parsed(cells.get("tags")),
-        "langfuse.release": cells.get("release"),
-        "langfuse.version": cells.get("version"),
-        "langfuse.environment": cells.get("environment"),
+        "user.id": told("user_id"),
+        "session.id": told("session_id"),
+        "langfuse.trace.tags": parsed(told("tags")),
+        "langfuse.release": told("release"),
+        "langfuse.version": told("version"),
+        "langfuse.environment": told("environment"),
     }
 
 
@@ -267,7 +273,7 @@ def _trace(number: int, cells: Mapping[str, Any], basket: Basket) -> None:
         start_ns=start_ns,
         end_ns=start_ns + round(latency * 1e9) if latency and 0 < latency < 86_400 else None,
         attributes={
-            **_of_trace(cells),
+            **_of_trace(cells, {}),
             "langfuse.trace.name": cells.get("name"),
             "langfuse.trace.public": cells.get("public"),
             "langfuse.trace.input": _value(cells.get("input")),
