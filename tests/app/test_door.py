@@ -12,7 +12,8 @@ from tests.app.conftest import NOW, Open
 from tests.app.test_application import SPAN, otlp
 
 from assay.app.application import Application
-from assay.errors import PayloadError, StoreError
+from assay.app.door import hold_folder
+from assay.errors import PayloadError, StoreError, StoreHeld
 from assay.ingest.feedback import read_feedback
 from assay.records import Arrival
 from assay.store.telemetry.connection import Telemetry
@@ -135,6 +136,15 @@ def test_a_richer_version_is_not_taken_for_the_one_that_is_there(
     (crashed / "000000000001.segment").write_bytes(content)
     open_project(journal=crashed).door.flush()
     assert len(spans_of(telemetry)) == 2
+
+
+def test_a_journal_is_one_process_s(open_project: Open, tmp_path: Any) -> None:
+    project = open_project(journal=tmp_path / "shared")
+    project.door.start()
+    with pytest.raises(StoreHeld, match="another process"):
+        hold_folder(tmp_path / "shared", wait_s=0.0)
+    project.door.close()
+    hold_folder(tmp_path / "shared", wait_s=0.0).close()
 
 
 def test_imports_are_stored_when_they_return(open_project: Open, telemetry: Telemetry) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import pyarrow as pa
 
 from assay.app.hold import journal_folder
 from assay.app.parts import Parts
 from assay.app.shelf import News, StoreShelf
-from assay.errors import AssayError, PayloadError, StoreError
+from assay.errors import AssayError, PayloadError, StoreError, StoreHeld
 from assay.ingest.apply import Applier, RowKind
 from assay.ingest.feedback import feedback_records
 from assay.ingest.journal import Backlog, Journal
@@ -69,6 +71,7 @@ class Door:
         self._lock = threading.Lock()
         self._journal: Journal | None = None
         self._applier: Applier | None = None
+        self._held: IO[bytes] | None = None
         self._closed = False
 
     # --- taking -------------------------------------------------------------------------------
@@ -207,6 +210,8 @@ class Door:
             self._journal.stop_taking()
             self._applier.close()
             self._journal.close()
+        if self._held is not None:
+            self._held.close()
         self._news.keep_counts()
 
     def _now_ns(self) -> int:
@@ -218,6 +223,7 @@ class Door:
                 if self._closed:
                     raise PayloadError("the server is stopping: send again in a few seconds", http_status=503)
                 if self._journal is None:
+                    self._held = hold_folder(self.folder)
                     journal = Journal(
                         self.folder,
                         max_waiting_bytes=self.max_waiting_bytes,
@@ -253,6 +259,25 @@ class Door:
             items=found.items,
             size_bytes=max(size, found.size_bytes),
         )
+
+
+def hold_folder(folder: Path, wait_s: float = 30.0) -> IO[bytes]:
+    """Have the journal for this process alone, until what is returned is closed.
+
+    Raises StoreHeld where another process has it: two commands beside each other on a server's store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("ab")
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(0.1)
+                continue
+            lock.close()
+            raise StoreHeld(f"another process writes to {folder}; run this again when it has ended") from None
+        return lock
 
 
 def _stream(table: pa.Table) -> bytes:
