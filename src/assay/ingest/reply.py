@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from assay.ingest.inflate import media_type
 from assay.records import ArrivalKind
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -41,7 +42,7 @@ def retry_status(message: str, http_status: int, after_s: int) -> bytes:
 
 def response_type(content_type: str) -> str:
     """The content type of the answer: the request's; JSON where that is not known."""
-    return PROTOBUF if content_type.partition(";")[0].strip().lower() == PROTOBUF else JSON
+    return PROTOBUF if media_type(content_type) == PROTOBUF else JSON
 
 
 def _text(tag: bytes, text: str) -> bytes:
