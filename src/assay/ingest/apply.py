@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH_BYTES, BATCH_ITEMS = 32 * 2**20, 20_000
 ENOUGH_BYTES = 16 * 2**20
-GATHER_S, LONGEST_S, REST = 0.2, 1.0, 4.0
+GATHER_S, LONGEST_S, REST = 0.2, 0.8, 4.0
 """A batch waits for `GATHER_S` at least and `LONGEST_S` at most; between, until `REST` times as long
 has passed as the last insert took, so that inserts take at most a fifth of one core while little comes."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 10.0
@@ -134,10 +134,12 @@ class Applier:
         self._uncertain_bytes = 2 * BATCH_BYTES
         """Of what an earlier process left, so much may have been stored without its bookmark."""
         self._changed = threading.Condition()
+        self._broken = False
         self._hurry_to = Position(0, 0)
         self._closing_at: float | None = None
         self._attempts = self._tries = 0
         self._idle_from, self._took_s = 0.0, 0.0
+        self._taken_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="assay-apply", daemon=True)
         self._thread.start()
 
@@ -169,7 +171,7 @@ class Applier:
         while self._gather():
             name_thread("assay-apply")  # each time: the embedded engine gives threads other names
             taken = self._journal.take(BATCH_BYTES, BATCH_ITEMS)
-            began = self._clock()
+            began = self._taken_at = self._clock()
             try:
                 for damage, content in self._journal.pop_damages():
                     self._news.buried("journal", content, None, f"damaged bytes of {damage.place}")
@@ -178,6 +180,7 @@ class Applier:
             except Exception:  # nothing may end this thread
                 log.exception("what was taken in could not be stored")
                 self._journal.rewind(self._journal.applied)
+                self._broken = True
                 stored = self._pause(LONGEST_DELAY_S)
             self._idle_from = self._clock()
             self._took_s = self._idle_from - began
@@ -188,11 +191,13 @@ class Applier:
 
     def _gather(self) -> bool:
         """Wait until a batch is worth its insert; False when all is done or there is no more time."""
-        while not self._journal.wait(0.5):
+        arrived = self._taken_at  # what waits already came after that
+        while not self._journal.wait(0.5 if arrived is None else 0.0):
+            arrived = None
             self._news.tick()
             if self._closing_at is not None:
                 return False
-        arrived = self._clock()
+        arrived = self._clock() if arrived is None else arrived
         due = min(max(arrived + GATHER_S, self._idle_from + REST * self._took_s), arrived + LONGEST_S)
         with self._changed:
             while self._journal.applied >= self._hurry_to and self._closing_at is None:
@@ -204,7 +209,7 @@ class Applier:
 
     def _apply(self, entries: list[Entry], upto: Position) -> bool:
         """Store a batch, however long that takes; False when the application closes before."""
-        careful, delay_s = self._is_uncertain(entries), FIRST_DELAY_S
+        careful, delay_s = self._is_uncertain(entries) or self._broken, FIRST_DELAY_S
         parcels = [entry.parcel for entry in entries]
         rows = self._decode(parcels)
         self._tries = 0
@@ -226,7 +231,7 @@ class Applier:
                     added, upto = [entry.parcel for entry in more.entries], more.upto
                     parcels, rows = [*parcels, *added], _added(rows, self._decode(added))
             else:
-                self.problem = ""
+                self.problem, self._broken = "", False
                 self._news.applied(parcels, rows)
                 return True
 
