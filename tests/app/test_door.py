@@ -67,8 +67,10 @@ def test_log_records_come_in_beside_spans(open_project: Open, telemetry: Telemet
 
 def test_metrics_are_taken_and_dropped_and_counted(open_project: Open) -> None:
     project = open_project()
-    answer = project.door.receive(Arrival(kind="metrics", body=b"whatever", content_type=JSON))
-    assert answer.accepted == 0
+    metric = {"name": "load", "gauge": {"dataPoints": [{"asInt": "1"}, {"asInt": "2"}]}}
+    body = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+    answer = project.door.receive(Arrival(kind="metrics", body=body, content_type=JSON))
+    assert (answer.accepted, answer.rejected, answer.reasons) == (0, 2, ("metrics are not kept",))
     assert project.ingest_status().metrics_dropped == 1
 
 

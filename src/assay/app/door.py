@@ -21,6 +21,7 @@ from assay.errors import AssayError, PayloadError, StoreError, StoreHeld
 from assay.ingest.apply import Applier, RowKind
 from assay.ingest.feedback import feedback_records
 from assay.ingest.journal import Backlog, Journal
+from assay.ingest.metrics import count_metrics
 from assay.ingest.otlp import decode_logs, decode_traces
 from assay.ingest.outline import Outline, outline
 from assay.ingest.payload import Limits, Payload
@@ -87,8 +88,9 @@ class Door:
 
         Raises PayloadError (400, 413, 415, 503) and StoreError at once, then `answer` is not called."""
         if arrival.kind == "metrics":
+            points = count_metrics(arrival.body, arrival.content_type, arrival.content_encoding, self._limits)
             self.tally.dropped("metrics")
-            answer(Received(accepted=0))
+            answer(Received(accepted=0, rejected=points, reasons=("metrics are not kept",)))
             return
         payload = Payload(
             kind=arrival.kind,
