@@ -168,8 +168,8 @@ class Applier:
         self._thread.join()
 
     def _run(self) -> None:
+        name_thread("assay-apply")
         while self._gather():
-            name_thread("assay-apply")  # each time: the embedded engine gives threads other names
             taken = self._journal.take(BATCH_BYTES, BATCH_ITEMS)
             began = self._taken_at = self._clock()
             try:
@@ -182,6 +182,7 @@ class Applier:
                 self._journal.rewind(self._journal.applied)
                 self._broken = True
                 stored = self._pause(LONGEST_DELAY_S)
+            name_thread("assay-apply")  # again: the embedded engine gives threads other names
             self._idle_from = self._clock()
             self._took_s = self._idle_from - began
             with self._changed:
