@@ -42,7 +42,7 @@ def test_one_bar_compares_nothing() -> None:
 
 def test_the_list_shows_its_logs_over_time(client: TestClient, pages: FakePages) -> None:
     body = client.get("/logs?q=turns > 1").text
-    assert 'class="steps"' in body
+    assert 'class="timeline"' in body
     assert pages.summed[-1] == ("count", "day", "conversation", "turns > 1", None)
     client.get("/logs?from=2025-11-07&to=2025-11-07")
     assert pages.summed[-1][1] == "hour"

@@ -26,6 +26,7 @@ _FIELDS = (
     FieldInfo("environment", "text", "its deployment environment"),
     FieldInfo("version", "text", "its version"),
     FieldInfo("model", "text", "the model that wrote the answer"),
+    FieldInfo("provider", "text", "who runs that model"),
     FieldInfo("started", "time", "when it began, in UTC"),
     FieldInfo("ended", "time", "when it ended, in UTC"),
     FieldInfo("turns", "number", "interactions in it"),
@@ -35,9 +36,17 @@ _FIELDS = (
     FieldInfo("tool_errors", "number", "calls of tools that failed"),
     FieldInfo("errors", "number", "spans that ended in an error"),
     FieldInfo("latency_ms", "number", "milliseconds to the answer; of a conversation, the longest"),
+    FieldInfo(
+        "ttft_ms",
+        "number",
+        "milliseconds to the first piece of the answer; of a conversation, the longest; nothing holds of it "
+        "where it is not known",
+    ),
     FieldInfo("input_tokens", "number", "tokens read by models"),
     FieldInfo("output_tokens", "number", "tokens written by models"),
     FieldInfo("tokens", "number", "tokens read and written"),
+    FieldInfo("cached_tokens", "number", "of the tokens read, those that came from a cache"),
+    FieldInfo("reasoning_tokens", "number", "of the tokens written, those of the model's reasoning"),
     FieldInfo("cost_usd", "number", "what the model calls cost, in US dollars"),
     FieldInfo(
         "feedback", "number", "the user's lowest rating, 0 to 1; nothing holds of it where there is none"
@@ -45,10 +54,11 @@ _FIELDS = (
     FieldInfo(
         "similarity", "number", "how much a request resembles an earlier one of its conversation, 0 to 1"
     ),
+    FieldInfo("redactions", "number", "places where personal data or a secret was taken out"),
 )
 
 FIELDS: dict[str, FieldInfo] = {field.name: field for field in _FIELDS}
 """By name, in the order in which documentation shows them."""
 
-OPTIONAL = frozenset({"feedback"})
+OPTIONAL = frozenset({"feedback", "ttft_ms"})
 """Facts that may be unknown of a log."""

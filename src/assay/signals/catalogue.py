@@ -76,6 +76,9 @@ def _system(thresholds: Thresholds) -> tuple[Signal, ...]:
             f"tool_calls >= {MANY_TOOL_CALLS}",
             "one answer took so many tool calls that it may have gone in circles",
         ),
+        _signal(
+            "S108", "redacted", "info", "redactions > 0", "personal data or a secret was taken out of it"
+        ),
     )
 
 

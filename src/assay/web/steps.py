@@ -48,7 +48,7 @@ def steps(series: Series, keep: Mapping[str, str]) -> Markup:
     total, failed = sum(bar.logs for bar in bars), sum(bar.failed for bar in bars)
     label = f"{count(total)} logs by {series.by}, {count(failed)} of them with an error"
     drawn = Markup(
-        '<svg class="steps" role="img" viewBox="0 0 %s %s" preserveAspectRatio="none" aria-label="%s">'
+        '<svg class="timeline" role="img" viewBox="0 0 %s %s" preserveAspectRatio="none" aria-label="%s">'
     ) % (len(bars) * 10, int(HEIGHT), label)
     shapes = [_bar(bar, place, most, series, keep) for place, bar in enumerate(bars)]
     return Markup("").join([drawn, *shapes, Markup("</svg>")])

@@ -10,7 +10,7 @@ from assay.store.telemetry.schema import Table, Topology, create_table, local_na
 def make_anew(table: Table, topology: Topology) -> tuple[str, ...]:
     """The statements, in order. They may be repeated from the first: at every moment all rows stand
     under the table's own name, in its old order or in its new one."""
-    fresh = replace(table, name=f"{table.name}_anew")
+    fresh = replace(table, name=f"{table.name}_anew", path="{uuid}/{shard}")
     names = [column.partition(" ")[0] for column in table.columns]
     old, new = local_name(table.name, topology), local_name(fresh.name, topology)
     on = f" ON CLUSTER '{topology.cluster}'" if topology.kind == "cluster" else ""

@@ -175,13 +175,15 @@ def conversation_detail(t: Telemetry, conversation_id: str) -> ConversationPage 
     """A conversation, settled or not, with every turn and its facts; None where there is none.
 
     Scores and selections are empty: they are asked for where they are kept."""
-    rows = _interactions_of(t, conversation_id)
     facts = _facts_of(t, "conversation", [conversation_id]).get(conversation_id)
+    own = _members(t, facts) if facts else {}
+    rows = _interactions_of(t, conversation_id, list(own))
     if not rows and facts is None:
         return None
-    own = _facts_of(t, "interaction", [row["trace_id"] for row in rows])
     turns = [TurnRow(turn=turn_of(row), facts=own.get(row["trace_id"])) for row in rows]
-    expired = _expired(t, conversation_id, set(own)) if facts and facts.turns > len(rows) else []
+    here = {row["trace_id"] for row in rows}
+    missing = facts is not None and facts.turns > len(rows)
+    expired = [_bare(fact) for key, fact in own.items() if missing and key not in here]
     return ConversationPage(
         conversation_id=conversation_id,
         settled=facts is not None and (not rows or bool(expired) or _is_current(t, facts, rows)),
@@ -191,22 +193,20 @@ def conversation_detail(t: Telemetry, conversation_id: str) -> ConversationPage 
     )
 
 
-def _expired(t: Telemetry, conversation_id: str, known: set[str]) -> list[TurnRow]:
-    """The turns of which only facts are left."""
+def _members(t: Telemetry, facts: LogRow) -> dict[str, LogRow]:
+    """The settled interactions of a conversation: they lie in its time."""
     sql = (
-        f"SELECT {LOG_ROW} FROM signals FINAL WHERE unit = 'interaction' AND conversation_id = {{id:String}}"
+        f"SELECT {LOG_ROW} FROM signals FINAL WHERE unit = 'interaction' AND conversation_id = {{id:String}} "
+        "AND started >= {first:DateTime64(6, 'UTC')} AND started <= {last:DateTime64(6, 'UTC')}"
     )
-    facts = [log_row(row) for row in t.query(sql, {"id": conversation_id}).to_pylist()]
-    return [
-        TurnRow(
-            turn=Turn(
-                interaction_id=fact.log_id, started=fact.started, ended=fact.ended, input="", output=""
-            ),
-            facts=fact,
-        )
-        for fact in facts
-        if fact.log_id not in known
-    ]
+    params = {"id": facts.conversation_id, "first": facts.started, "last": max(facts.started, facts.ended)}
+    return {row["log_id"]: log_row(row) for row in t.query(sql, params).to_pylist()}
+
+
+def _bare(fact: LogRow) -> TurnRow:
+    """A turn of which only facts are left."""
+    turn = Turn(interaction_id=fact.log_id, started=fact.started, ended=fact.ended, input="", output="")
+    return TurnRow(turn=turn, facts=fact)
 
 
 def _sizes(t: Telemetry) -> dict[date, int]:
@@ -279,39 +279,38 @@ def _turns_of(t: Telemetry, unit: Unit, facts: Mapping[str, LogRow]) -> Mapping[
     turns: dict[str, list[Turn]] = defaultdict(list)
     if not facts:
         return turns
-    params: dict[str, Any] = {"ids": list(facts)}
-    traces, key = "{ids:Array(String)}", "trace_id"
+    places = {key: key for key in facts}
     if unit == "conversation":
-        key = "conversation_id"
-        params |= {
-            "first": min(fact.started for fact in facts.values()),
-            "last": max(fact.ended for fact in facts.values()),
-        }
-        traces = (
-            "(SELECT log_id FROM signals FINAL WHERE unit = 'interaction' "
+        sql = (
+            "SELECT log_id, conversation_id FROM signals FINAL WHERE unit = 'interaction' "
             "AND started >= {first:DateTime64(6, 'UTC')} AND started <= {last:DateTime64(6, 'UTC')} "
-            "AND conversation_id IN {ids:Array(String)})"
+            "AND conversation_id IN {ids:Array(String)}"
         )
-    sql = (
-        f"SELECT {TURN} FROM interactions_final WHERE trace_id GLOBAL IN {traces} "
-        f"ORDER BY started, trace_id {_BY_KEY}"
-    )
-    for row in t.query(near(t.topology, sql), params).to_pylist():
-        turns[row[key]].append(turn_of(row))
+        first = min(fact.started for fact in facts.values())
+        last = max(fact.ended for fact in facts.values())
+        found = t.query(sql, {"ids": list(facts), "first": first, "last": last}).to_pylist()
+        places = {row["log_id"]: row["conversation_id"] for row in found}
+    sql = f"SELECT {TURN} FROM interactions_final WHERE trace_id IN {{ids:Array(String)}} {_BY_KEY}"
+    rows = [row for ids in _batches(places) for row in t.query(sql, {"ids": ids}).to_pylist()]
+    for row in sorted(rows, key=lambda row: (row["started"], row["trace_id"])):
+        turns[places[row["trace_id"]]].append(turn_of(row))
     return turns
 
 
-def _interactions_of(t: Telemetry, conversation_id: str) -> list[dict[str, Any]]:
+def _interactions_of(t: Telemetry, conversation_id: str, members: list[str]) -> list[dict[str, Any]]:
+    """The interactions that name the conversation, or name none and were joined to it."""
     traces = (
         "SELECT trace_id FROM interactions WHERE has(conversation_ids, {id:String}) "
-        "UNION DISTINCT SELECT trace_id FROM interactions WHERE trace_id = {id:String}"
+        "UNION DISTINCT SELECT trace_id FROM interactions WHERE trace_id = {id:String} "
+        "UNION DISTINCT SELECT arrayJoin({members:Array(String)})"
     )
     sql = (
         "SELECT * FROM (SELECT * FROM interactions_final "
         f"WHERE trace_id GLOBAL IN ({traces})) WHERE conversation_id = {{id:String}} "
+        "OR (conversation_id = trace_id AND has({members:Array(String)}, trace_id)) "
         f"ORDER BY started, trace_id {_BY_KEY}"
     )
-    return t.query(near(t.topology, sql), {"id": conversation_id}).to_pylist()
+    return t.query(near(t.topology, sql), {"id": conversation_id, "members": members}).to_pylist()
 
 
 def _is_current(t: Telemetry, facts: LogRow, rows: Sequence[Mapping[str, Any]]) -> bool:
