@@ -15,7 +15,7 @@ import pytest
 from assay.app.requests import Located, LocateRequest, RecordRequest, SettleRequest, SpansRequest, Written
 from assay.cli import imports as module
 from assay.cli.imports import import_files
-from assay.errors import CallerError, FileError
+from assay.errors import CallerError, FileError, StoreError
 from assay.records import Progress
 
 EXPORTS = Path(__file__).parents[1] / "ingest" / "exports"
@@ -27,9 +27,12 @@ class Project:
     def __init__(self) -> None:
         self.is_forgetful = False
         self.spans_taken = self.records_taken = 0
+        self.breaks_at = 10**9
 
     def spans(self, request: SpansRequest) -> Written:
         rows = pa.ipc.open_stream(BytesIO(request.arrow)).read_all().num_rows
+        if self.spans_taken >= self.breaks_at:
+            raise StoreError("the server stopped answering")
         if request.kind == "spans":
             self.spans_taken += rows
         else:
@@ -172,3 +175,18 @@ def test_hostile_text_does_not_drive_the_terminal(
     import_files([str(path)], dry_run=True)
     import_files([str(path)])
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_an_import_left_out_before_it_broke_off_stays_written(project: Project, tmp_path: Path) -> None:
+    rows = rows_of(5000)
+    rows[1]["ts"] = rows[4500]["ts"] = "soon"
+    path = write(tmp_path / "a.jsonl", rows)
+    rejects = tmp_path / "out.jsonl"
+    project.breaks_at = 4000
+    with pytest.raises(StoreError):
+        import_files([str(path)], skip_bad=True, rejects=rejects)
+    assert len(rejects.read_text().splitlines()) == 1
+    project.breaks_at = 10**9
+    import_files([str(path)], skip_bad=True, rejects=rejects)
+    assert [json.loads(line)["row"] for line in rejects.read_text().splitlines()] == [2, 4501]
+    assert project.spans_taken == 4998

@@ -25,7 +25,7 @@ from assay.records import Goal, ImportReport, MetricKind, Progress
 PIECE_BYTES: Final = 16 * 2**20
 MARKS: Final = 5_000
 EXAMPLES: Final = 5
-RECENT: Final = timedelta(hours=1)
+MARGIN: Final = timedelta(hours=1)
 MOST_RECENT: Final = 20_000
 
 Reject = Callable[[str, int, str, Any], None]
@@ -34,7 +34,8 @@ Reject = Callable[[str, int, str, Any], None]
 
 @dataclass(slots=True, kw_only=True)
 class Importer:
-    """One `assay import`. `options_key` tells apart what was asked for; `goal` is that of new metrics."""
+    """One `assay import`. `options_key` tells apart what was asked for; `goal` is that of new metrics;
+    conversations are settled once idle for `idle`."""
 
     project: Operations
     notes: Notes
@@ -43,9 +44,15 @@ class Importer:
     now: datetime
     reject: Reject
     progress: Progress
+    idle: timedelta = timedelta(0)
     restart: bool = False
     _recent: set[str] = field(default_factory=set)
     _reports: dict[str, ImportReport] = field(default_factory=dict)
+
+    def is_begun(self, identity: str) -> bool:
+        """Whether an earlier import of the file was broken off."""
+        note = None if self.restart else self.notes.read(self._key(identity))
+        return note is not None and not note.done
 
     def finished(self, identity: str) -> Progressed | None:
         """The note of a file that was imported whole, and has not changed since."""
@@ -132,7 +139,7 @@ class Importer:
         """What ended lately would still count as going on: a file's logs don't."""
         if not spans.num_rows or len(self._recent) >= MOST_RECENT:
             return
-        after = pa.scalar(int((self.now - RECENT).timestamp()) * 10**9, pa.int64())
+        after = pa.scalar(int((self.now - self.idle - MARGIN).timestamp()) * 10**9, pa.int64())
         ends = pc.add(spans["Timestamp"].cast(pa.int64()), spans["Duration"].cast(pa.int64(), safe=False))
         late = texts_in(spans["TraceId"].filter(pc.greater_equal(ends, after)))
         self._recent.update(late[: MOST_RECENT - len(self._recent)])

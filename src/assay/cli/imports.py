@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Self, TextIO
 
 import typer
 
@@ -151,18 +150,21 @@ def _import(
     from assay.app.notes import Notes
 
     opened = {source.name: desk.open(source) for source in sources if source.is_local and source.is_named}
-    folder = hold_folder(load_settings(find_config(config, Path.cwd())).folder)
-    with _rejects(rejects) as reject, connect(config, "import") as project:
+    settings = load_settings(find_config(config, Path.cwd()))
+    folder = hold_folder(settings.folder)
+    with _Rejects(rejects) as writer, connect(config, "import") as project:
         importer = Importer(
             project=project,
             notes=Notes(folder),
             options_key=_key(desk.options),
             goal=goal,
             now=datetime.now(UTC),
-            reject=reject,
+            reject=writer.write,
             progress=desk.progress,
+            idle=timedelta(minutes=settings.conversation.idle_minutes),
             restart=restart,
         )
+        writer.is_longer = any(importer.is_begun(source.identity) for source in sources)
         reports = {report.file: report for report in _run(desk, sources, opened, importer)}
     return [reports[source.name] for source in sources]
 
@@ -208,27 +210,34 @@ def _refuse_idle_goal(options: ImportOptions, lower_is_better: bool) -> None:
         )
 
 
-@contextmanager
-def _rejects(path: Path | None) -> Iterator[Any]:
-    """Writes what is left out, a JSON line each; the file is made with the first."""
-    opened: list[TextIO] = []
+class _Rejects:
+    """Writes what is left out, a JSON line each; the file is made with the first. `is_longer`: what an
+    import that was broken off has written stays."""
 
-    def reject(file: str, row: int, reason: str, held: Any) -> None:
-        if path is None:
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        self.is_longer = False
+
+    def write(self, file: str, row: int, reason: str, held: Any) -> None:
+        if self._path is None:
             return
-        if not opened:
+        if self._file is None:
             try:
-                opened.append(path.open("w", encoding="utf-8"))
+                self._file = self._path.open("a" if self.is_longer else "w", encoding="utf-8")
             except OSError as error:
-                raise CallerError(f"--rejects {path} can't be written: {error.strerror or error}") from None
+                why = error.strerror or error
+                raise CallerError(f"--rejects {self._path} can't be written: {why}") from None
         line = {"file": file, "row": row, "reason": reason, "held": held}
-        opened[0].write(jsonlib.dumps(line, ensure_ascii=False, default=str) + "\n")
+        self._file.write(jsonlib.dumps(line, ensure_ascii=False, default=str) + "\n")
+        self._file.flush()
 
-    try:
-        yield reject
-    finally:
-        for file in opened:
-            file.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def _show(report: ImportReport) -> None:

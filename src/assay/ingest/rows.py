@@ -278,7 +278,7 @@ def _open_parquet(source: Source) -> RowFile:
         try:
             with source.open_whole() as raw, parquet.ParquetFile(raw, pre_buffer=False) as file:
                 for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
-                    for cells in _microseconds(batch).to_pylist():
+                    for cells in _microseconds(batch).to_pylist(maps_as_pydicts="lossy"):
                         number += 1
                         yield Row(number, cells)
         except (pa.ArrowException, OSError) as error:

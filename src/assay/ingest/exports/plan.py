@@ -70,6 +70,8 @@ class ExportPlan:
                 take(row, basket)
             except FileError as error:
                 rejected.append(Rejected(read, str(error), row.cells))
+            except RecursionError:
+                rejected.append(Rejected(read, f"row {read} is nested too deeply", None))
             is_full = basket.size >= SPANS_AT_ONCE or basket.weight_bytes >= BYTES_AT_ONCE
             if is_full or waiting >= _ROWS_AT_ONCE:
                 yield basket, read, rejected
