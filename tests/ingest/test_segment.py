@@ -1,4 +1,4 @@
-"""Whatever happens to the bytes of a segment, reading it never fails, invents nothing, loses only what was hit."""
+"""Whatever happens to a segment: reading never fails, invents nothing, loses only what was hit."""
 
 from __future__ import annotations
 
