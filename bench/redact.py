@@ -7,6 +7,7 @@ import argparse
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,13 +27,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     bodies = make_load(given.spans).bodies
-    payloads = [
-        Payload(kind="traces", body=body, content_type="application/x-protobuf", received_ns=1)
-        for body in bodies
-    ]
-    tables = [decode_traces([payload], Limits()).spans for payload in payloads]
+    tables = [decode_traces([_payload(body)], Limits()).spans.combine_chunks() for body in bodies]
     table = pa.concat_tables(tables)
-    values = table.column("SpanAttributes").combine_chunks().items
+    column: Any = table.column("SpanAttributes").combine_chunks()
+    values = column.items
     print(f"{table.num_rows:,} spans, {values.nbytes / table.num_rows:,.0f} bytes of values a span")
     masking = Redactor(Rules())
     every = Redactor(Rules(patterns={"staff": r"\bEMP-[0-9]{4}\b"}, hash_user_ids=True, key=b"bench"))
@@ -61,16 +59,22 @@ def main() -> None:
         print(f"{name:45} {best / table.num_rows * 1e6:8.2f} us/span")
 
 
+def _payload(body: bytes) -> Payload:
+    return Payload(
+        kind="traces", body=body, content_type="application/x-protobuf", received_ns=time.time_ns()
+    )
+
+
 def _with_personal(table: pa.Table, *, one_in: int) -> pa.Table:
     """Every so many spans, one text with an address, a number and a card."""
-    column = table.column("SpanAttributes").combine_chunks()
+    column: Any = table.column("SpanAttributes").combine_chunks()
     texts, changed = column.items.to_pylist(), 0
     for row, start in enumerate(column.offsets.to_pylist()[:-1]):
         if row % one_in == 0:
             place = max(range(start, start + 6), key=lambda i: len(texts[i]))
             texts[place] += PERSONAL + str(row)
             changed += 1
-    new = pa.MapArray.from_arrays(column.offsets, column.keys, pa.array(texts))  # type: ignore[arg-type]
+    new = pa.MapArray.from_arrays(column.offsets, column.keys, pa.array(texts))
     return table.set_column(table.column_names.index("SpanAttributes"), "SpanAttributes", new)
 
 

@@ -49,7 +49,7 @@ def send(application: Application, *turns: Sequence[dict[str, Any]]) -> None:
 
 
 def said(user: str, name: str, talk: str, day: datetime, minute: int = 0) -> list[dict[str, Any]]:
-    who = {"user.id": user} if user else {}
+    who: Any = {"user.id": user} if user else {}
     return turn(name, talk, asked=f"secret of {name}", start=day, minute=minute, **who)
 
 

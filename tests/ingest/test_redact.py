@@ -15,6 +15,7 @@ from assay.ingest.columns import SPAN_SCHEMA
 from assay.ingest.patterns import KINDS, Find, find
 from assay.ingest.people import PeopleFinder, open_finder
 from assay.ingest.redact import COUNT, Redactor, Rules
+from assay.store.telemetry.conventions import KEYS, Field
 
 MASK = Redactor(Rules())
 HASH = Redactor(Rules(method="hash", key=b"a key", hash_user_ids=True))
@@ -230,6 +231,12 @@ def test_user_ids_are_hashed_and_still_join() -> None:
     assert one["user.id"] == two["langfuse.user.id"] != three["enduser.id"]
     assert one["user.id"].startswith("[user:")
     assert json.loads(one["metadata"]) == {"user_id": one["user.id"], "plan": "pro"}
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS[Field.USER] if key.isascii()])
+def test_every_key_of_a_user_is_known(key: str) -> None:
+    (row,) = HASH.spans(spans({"SpanAttributes": [(key, "u1")]})).to_pylist()
+    assert dict(row["SpanAttributes"])[key].startswith("[user:")
 
 
 def test_dropped_content_leaves_numbers_models_and_ids() -> None:

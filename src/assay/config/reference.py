@@ -60,6 +60,8 @@ def _cell(field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return ""
     default: Any = field.get_default(call_default_factory=False)
     if default is PydanticUndefined:
         return "required"

@@ -12,7 +12,8 @@ Treatment = Literal["plain", "text", "id", "user", "secret"]
 """`plain` is never looked at; in an `id` only what can't be a random number is looked for."""
 
 USER_KEYS = re.compile(
-    r"(?:^|[._])(?:user[._]?id|end_?user[._]id|gen_ai\.user|llm\.user|mlflow\.trace\.user|userId)$"
+    r"(?:^|[._])(?:user[._]?id|end_?user[._](?:pseudo[._])?id|userId)$"
+    r"|^(?:gen_ai\.(?:request\.)?user|llm\.user|mlflow\.trace\.user)$"
 )
 """The keys that the mapping reads as the user's id, and a team's own that end like them."""
 
