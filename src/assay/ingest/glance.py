@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from assay.ingest.payload import Limits
-from assay.ingest.scan import ATTRIBUTE, LARGE, VALUE, Shared, excess, unfold
+from assay.ingest.scan import ATTRIBUTE, LARGE, VALUE, Shared, excess, small, unfold
 from assay.ingest.shapes import Tree, message
 
 LAYOUTS: dict[Tree, dict[int, int]] = {
@@ -27,10 +27,7 @@ def count_sound(tree: Tree, content: bytes, limits: Limits) -> int | None:
     parts = unfold(tree, content, limits)
     try:
         export = message(tree, "Strict.Export").FromString(content)
-        if any(
-            shared_excess(part, limits) or any(excess(raw, LAYOUTS[tree], limits) for raw in part.items)
-            for part in parts
-        ):
+        if any(_has_excess(tree, part, limits) for part in parts):
             return None
     except DecodeError:
         return None
@@ -44,6 +41,14 @@ def count_sound(tree: Tree, content: bytes, limits: Limits) -> int | None:
                     if trace_id == _ZERO_TRACE or span_id == _ZERO_SPAN:
                         return None
     return sum(len(part.items) for part in parts)
+
+
+def _has_excess(tree: Tree, part: Shared, limits: Limits) -> bool:
+    if shared_excess(part, limits):
+        return True
+    if max(map(len, part.items), default=0) <= small(limits):
+        return False
+    return any(excess(raw, LAYOUTS[tree], limits) for raw in part.items)
 
 
 def shared_excess(shared: Shared, limits: Limits) -> str:
