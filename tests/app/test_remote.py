@@ -111,3 +111,38 @@ def test_what_is_wrong_with_a_request_is_not_sent_again() -> None:
         project.spans(SpansRequest(arrow=b"x"))
     assert (caught.value.http_status, waits) == (413, [])
     project.close()
+
+
+def test_a_server_that_was_started_again_is_found_where_it_is_now() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((str(request.url.host), request.headers["x-assay-token"]))
+        if request.url.host != "127.0.0.3":
+            raise httpx.ConnectError("refused")
+        if request.headers["x-assay-token"] != "new":
+            return error(403, "CallerError", "X-Assay-Token is missing or wrong")
+        return httpx.Response(200, content=lines({"result": {"rows": 1}}))
+
+    def holder(host: str, token: str) -> Holder:
+        return Holder(pid=1, command="serve", address=f"http://{host}:1", token=token)
+
+    found = [None, holder("127.0.0.2", "b"), holder("127.0.0.2", "b"), holder("127.0.0.3", "old")]
+    found += [holder("127.0.0.3", "new")] * 2
+    project = RemoteApplication(
+        holder("127.0.0.1", "a"),
+        httpx.MockTransport(answer),
+        sleep=lambda _: None,
+        find=lambda: found.pop(0),
+    )
+    assert project.spans(SpansRequest(arrow=b"x")).rows == 1
+    assert asked == [("127.0.0.1", "a"), ("127.0.0.2", "b"), ("127.0.0.3", "old"), ("127.0.0.3", "new")]
+    project.close()
+
+
+def test_a_wrong_token_is_not_tried_again() -> None:
+    project, waits = answering(error(403, "CallerError", "X-Assay-Token is missing or wrong"))
+    with pytest.raises(CallerError, match="X-Assay-Token"):
+        project.spans(SpansRequest(arrow=b"x"))
+    assert waits == []
+    project.close()

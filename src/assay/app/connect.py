@@ -38,4 +38,4 @@ def connect(config: Path | None, command: str) -> Iterator[Operations]:
 
 def _served(folder: Path) -> Operations | None:
     server = find_server(folder)
-    return None if server is None else RemoteApplication(server)
+    return None if server is None else RemoteApplication(server, find=lambda: find_server(folder))

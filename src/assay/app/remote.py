@@ -56,10 +56,12 @@ Answer = TypeVar("Answer")
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
 MOST_WAIT_S = 60.0
 RETRIED = (429, 502, 503, 504)
+FORBIDDEN = 403
 
 
 class RemoteApplication:
-    """Talks to the server that `holder` names. Raises what the application itself would raise."""
+    """Talks to the server that `holder` names, or to the one that `find` finds once that is gone.
+    Raises what the application itself would raise."""
 
     def __init__(
         self,
@@ -67,9 +69,11 @@ class RemoteApplication:
         transport: httpx.BaseTransport | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        find: Callable[[], Holder | None] = lambda: None,
     ) -> None:
-        self.address = holder.address
+        self.address, self._token = holder.address, holder.token
         self._sleep = sleep
+        self._find = find
         self._asked_s = 0.0
         self._http = httpx.Client(
             base_url=holder.address,
@@ -144,11 +148,22 @@ class RemoteApplication:
             try:
                 return self._call(name, request, progress, answer)
             except errors.AssayError as error:
-                if error.http_status not in RETRIED:
+                is_new = self._turn_to(self._find())
+                if error.http_status not in RETRIED and not (error.http_status == FORBIDDEN and is_new):
                     raise
                 progress("waiting for the server", 0, None)
                 self._sleep(max(wait_s, self._asked_s))
+                self._turn_to(self._find())
         return self._call(name, request, progress, answer)
+
+    def _turn_to(self, holder: Holder | None) -> bool:
+        """A server that was started again may listen elsewhere, and has another token."""
+        if holder is None or (holder.address, holder.token) == (self.address, self._token):
+            return False
+        self.address, self._token = holder.address, holder.token
+        self._http.base_url = httpx.URL(holder.address)
+        self._http.headers["X-Assay-Token"] = holder.token
+        return True
 
     def _call(self, name: str, request: object, progress: Progress, answer: type[Answer]) -> Answer:
         self._asked_s = 0.0
