@@ -162,11 +162,13 @@ def read_series(
 ) -> Series:
     """A number of the logs that the filter holds of, over time. Raises FilterError.
 
-    With a budget, only of the newest days that can be read in about that time."""
+    With a budget, only of the newest days that can be read in about that time, and none where each
+    page would read them anew."""
     condition, now = parts.parse(text), parts.clock()
     if budget_ms is not None and condition is not None:
         sizes = {day: version.rows for day, version in versions(parts.telemetry)["signals"].items()}
-        window = affordable(sizes, window, budget_ms * 1e6 / cost_ns(condition))
+        rows = budget_ms * 1e6 / cost_ns(condition) if is_lasting(condition) else 0.0
+        window = affordable(sizes, window, rows)
     found = _kept(
         parts,
         condition,

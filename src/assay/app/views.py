@@ -36,10 +36,11 @@ def list_logs(
     """Logs that the filter holds of, newest first. Raises FilterError.
 
     With a budget, a page of a large store says how far back it has searched and counted."""
-    asked: dict[str, Any] = {"words": parts.words, "now": parts.clock(), "budget_ms": budget_ms}
-    condition = parts.parse(text)
-    page = logs.list_logs(parts.telemetry, unit, window, condition, limit=limit, after=after, **asked)
-    tally = logs.tally_logs(parts.telemetry, unit, window, condition, **asked)
+    asked: dict[str, Any] = {"words": parts.words, "now": parts.clock()}
+    condition, t = parts.parse(text), parts.telemetry
+    page = logs.list_logs(t, unit, window, condition, limit=limit, after=after, budget_ms=budget_ms, **asked)
+    counting_ms = budget_ms / 2 if budget_ms is not None else None
+    tally = logs.tally_logs(t, unit, window, condition, budget_ms=counting_ms, **asked)
     told = _scores(parts, unit, {row.log_id: row.started for row in page.rows})
     rows = tuple(replace(row, scores=told.get(row.log_id, ())) for row in page.rows)
     return LogPage(

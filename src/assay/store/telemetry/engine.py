@@ -37,7 +37,12 @@ SETTINGS: Mapping[str, object] = {
     "output_format_arrow_low_cardinality_as_dictionary": 0,
     "output_format_arrow_compression_method": "none",
 }
-EMBEDDED_SETTINGS: Mapping[str, object] = {"max_threads": 2, "max_insert_threads": 1}
+EMBEDDED_SETTINGS: Mapping[str, object] = {
+    "max_threads": 2,
+    "max_insert_threads": 1,
+    "defer_partition_pruning_after_final": 0,
+}
+"""Questions name the days that they are about, with room on both sides: no other day is read."""
 CLUSTER_SETTINGS: Mapping[str, object] = {"distributed_foreground_insert": 1}
 
 
