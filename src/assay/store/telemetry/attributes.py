@@ -48,17 +48,15 @@ def codes_of(attributes: str, asked: Iterable[Field]) -> str:
 
 def keep(attributes: str) -> tuple[Stage, ...]:
     """`codes` of these attributes; `fields` and `places`: what they say that is asked for, in order."""
+    order = (
+        "arraySort(arrayFilter(x -> x > 65535, arrayMap((c, i) -> "
+        "toUInt32(c) * 65536 + least(i, 65535), codes, arrayEnumerate(codes))))"
+    )
     return (
         {"codes": codes_of(attributes, Field)},
         {
-            "order": (
-                "arraySort(arrayFilter(x -> x > 65535, arrayMap((c, i) -> "
-                "toUInt32(c) * 65536 + least(i, 65535), codes, arrayEnumerate(codes))))"
-            ),
-        },
-        {
-            "fields": "arrayMap(x -> toUInt8(bitShiftRight(x, 24)), order)",
-            "places": "arrayMap(x -> toUInt16(x), order)",
+            "fields": f"arrayMap(x -> toUInt8(bitShiftRight(x, 24)), {order})",
+            "places": f"arrayMap(x -> toUInt16(x), {order})",
             "found": f"mapValues({attributes})",
         },
     )

@@ -47,8 +47,7 @@ def map_records(source: str) -> str:
     stages = (
         *keep("LogAttributes"),
         _picked(),
-        {"sides": "arrayFilter(s -> s.2 != '', [(toUInt8(1), asked), (toUInt8(2), answered)])"},
-        *speech.stages("sides"),
+        {"heard": speech.heard("arrayFilter(s -> s.2 != '', [(1, asked), (2, answered)])")},
         _said(),
     )
     mapped = staged(_COLUMNS, source, stages, row, where=known)
@@ -87,15 +86,10 @@ def _said() -> Stage:
     )
     return {
         "owner": owner,
-        "input": _heard(1),
-        "output": _heard(2),
-        "system": first_of("instructed", "arrayFirst(h -> h.1 = 1, heard).2[2]"),
+        "input": "arrayFirst(h -> h.1 = 1, heard).2",
+        "output": "arrayFirst(h -> h.1 = 2, heard).2",
+        "system": first_of("instructed", "arrayFirst(h -> h.1 = 1, heard).3"),
     }
-
-
-def _heard(side: int) -> str:
-    own = f"arrayFirst(h -> h.1 = {side}, heard)"
-    return f"arrayMap(h -> {speech.said('h')}, [{own}])[1]"
 
 
 def link_records(t: Telemetry) -> None:

@@ -30,12 +30,8 @@ FIELDS: Final = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :
 
 def select_final() -> str:
     """The SELECT behind `interactions_final`."""
-    stages = (
-        *(_ordered(), _arrays(), _said()),
-        *usage.stages(),
-        *opinions.stages(),
-        *(_candidates(), _chosen(), _pairs(), _tools()),
-    )
+    *counted, last = usage.stages()
+    stages = (_ordered(), _arrays(), *counted, {**last, **_quoted()}, _chosen())
     return staged(
         ("trace_id", "touched", "facts", "texts", "told"),
         "interactions FINAL",
@@ -56,7 +52,15 @@ def _ordered() -> Stage:
 
 
 def _arrays() -> Stage:
+    """The facts as arrays, one a field; what spans passed on in time order and by trust; what log records
+    quote, the last first; what anybody thought; the tools that ran, and those that only a message calls."""
+    quoting = "arrayFilter(x -> x.2.input != '' OR x.2.output != '', notes)"
+    more = "arrayConcat(arrayMap(x -> x.2.more, rows), arrayMap(r -> r.2.more, notes))"
     return {
+        "said": "arrayFlatten(arrayMap(x -> x.2.more, rows))",
+        "quotes": f"arraySlice(arrayReverse({quoting}), 1, {MAX_HEARD})",
+        "evaluations": opinions.evaluations(more),
+        **_tools(),
         "ids": "arrayMap(x -> x.1, rows)",
         "tree": f"if(length(rows) > {MAX_TREE}, [], arrayMap(x -> (x.1, x.2.parent_id), rows))",
         "all_parent_id": "arrayMap(x -> x.2.parent_id, rows)",
@@ -65,22 +69,10 @@ def _arrays() -> Stage:
     }
 
 
-def _said() -> Stage:
-    """Everything that the spans passed on, in time order and by trust; what log records quote, the last first."""
-    quoting = "arrayFilter(x -> x.2.input != '' OR x.2.output != '', notes)"
-    return {
-        "said": "arrayFlatten(all_more)",
-        "quotes": f"arraySlice(arrayReverse({quoting}), 1, {MAX_HEARD})",
-    }
-
-
-def _candidates() -> Stage:
+def _quoted() -> Stage:
     """Where a quoting record's span stands in the trace: its place, 0 where it did not come."""
     place = "arrayMap(x -> toUInt32(indexOf(keys, cityHash64(x.2.span_id))), quotes)"
-    return {
-        "quoted_at": f"if(empty(quotes), [], {place})",
-        "on_root": "arrayMap(p -> p = 0, parent)",
-    }
+    return {"quoted_at": f"if(empty(quotes), [], {place})"}
 
 
 def _chosen() -> Stage:
@@ -127,10 +119,12 @@ def _chosen() -> Stage:
         "metadata": first_text.format(metadata),
         "tags": first_text.format(tags),
         "conversation": "arrayFirst(x -> x != '', all_conversation_id)",
+        "opinion": opinions.opinion(),
+        "pairs": _pairs(),
     }
 
 
-def _pairs() -> Stage:
+def _pairs() -> str:
     """What can be sliced by, the first of a name: explicit attributes, those behind a free prefix,
     metadata one level deep, tags, the prompt, evaluations."""
     value = "if(startsWith({0}, '\"'), JSONExtractString({0}), {0})"
@@ -146,14 +140,12 @@ def _pairs() -> Stage:
     prompt = first_of(field_of(Field.PROMPT_NAME, "said"), f"({prompts})[1].name")
     version = first_of(field_of(Field.PROMPT_VERSION, "said"), f"({prompts})[1].version")
     thought = "if(isNull(e.2), e.3, toString(assumeNotNull(e.2)))"
-    return {
-        "pairs": (
-            f"arrayConcat({named.format(int(Field.EXPLICIT))}, {named.format(int(Field.NAMED))}, "
-            f"if(metadata = '', [], {listed}), [('tags', tags), ('prompt.name', {prompt}), "
-            f"('prompt.version', {version})], "
-            f"arrayMap(e -> (concat('evaluation.', e.1), {thought}), evaluations))"
-        ),
-    }
+    return (
+        f"arrayConcat({named.format(int(Field.EXPLICIT))}, {named.format(int(Field.NAMED))}, "
+        f"if(metadata = '', [], {listed}), [('tags', tags), ('prompt.name', {prompt}), "
+        f"('prompt.version', {version})], "
+        f"arrayMap(e -> (concat('evaluation.', e.1), {thought}), evaluations))"
+    )
 
 
 def _tools() -> Stage:

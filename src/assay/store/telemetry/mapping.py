@@ -167,10 +167,10 @@ def map_spans(source: str) -> str:
 
 
 def stages() -> tuple[Stage, ...]:
-    """From a span's columns to the fields of its two tuples, in steps that build on each other."""
-    kept = keep("SpanAttributes")
-    spoken = speech.stages("sides")
-    return (*kept, _picked(), _events(), _sides(), *spoken, _told(), _texts(), _rest())
+    """From a span's columns to the fields of its tuples, in as few steps as there can be: each is a nested
+    query, and what is inside is planned again at every level."""
+    codes, kept = keep("SpanAttributes")
+    return (codes, {**kept, **events()}, _picked(), _spoken(), _texts(), _rest())
 
 
 def _tuple(fields: tuple[str, ...]) -> str:
@@ -201,13 +201,14 @@ def _picked() -> Stage:
         "response": pick(Field.RESPONSE),
         "service": "toString(ServiceName)",
         "error": f"toUInt8(StatusCode IN ('Error', 'STATUS_CODE_ERROR') OR {pick(Field.LEVEL)} = 'ERROR')",
-        "raw_in": first_of(pick(Field.IN), pick(Field.BOTH)),
-        "raw_out": first_of(pick(Field.OUT), pick(Field.BOTH)),
+        "raw_in": first_of(pick(Field.IN), pick(Field.BOTH), "told_in_events[1]"),
+        "raw_out": first_of(pick(Field.OUT), pick(Field.BOTH), "told_in_events[2]"),
         "documents_raw": pick(Field.DOCUMENTS),
-        "has_events": "arrayExists(n -> startsWith(n, 'gen_ai.'), Events.Name)",
+        "start_ns": "toUnixTimestamp64Nano(Timestamp)",
+        "first_event": f"arrayFirstIndex(n -> match(n, '{FIRST_TOKEN}'), Events.Name)",
         "flat": chosen("SpanAttributes", Field.ROLE_IN, Field.CALL_ARGUMENTS),
         "more": (
-            f"arrayConcat(arraySort({chosen('SpanAttributes', LATE, Field.OPINION_BY)}), "
+            f"arrayConcat(told_opinions, arraySort({chosen('SpanAttributes', LATE, Field.OPINION_BY)}), "
             f"{chosen('ResourceAttributes', LATE, Field.OPINION_BY, codes=codes_of('ResourceAttributes', RESOURCE))})"
         ),
     }
@@ -218,89 +219,69 @@ def _bare(field: Field) -> str:
     return f"replaceAll({pick(field)}, '\"', '')"
 
 
-def _events() -> Stage:
+def events() -> Stage:
     """What only span events say: the messages of 1.36 and before, and of those who put them there now."""
-    text = first_of(
-        "a['content']",
-        "JSONExtractString(a['message'], 'content')",
-        "a['message']",
-        "JSONExtractString(a['gen_ai.event.content'], 'content')",
-        "JSONExtractString(a['gen_ai.event.content'], 'message', 'content')",
+    attribute = "Events.Attributes[indexOf(Events.Name, '{0}')][{1}]"
+    text = first_of("a['content']", "a['message']", "a['gen_ai.event.content']")
+    last = f"arrayLast(t -> t != '', arrayMap((a, n) -> if(n = s.4, {text}, ''), Events.Attributes, Events.Name))"
+    found = first_of(
+        attribute.format(DETAILS, "s.1"), "Events.Attributes[indexOf(Events.Name, s.2)][s.3]", last
     )
-    spoken = "arrayMap((a, n) -> if(n = '{0}', " + text + ", ''), Events.Attributes, Events.Name)"
-    last = "arrayLast(t -> t != '', {0})"
-    attribute = "Events.Attributes[indexOf(Events.Name, '{0}')]['{1}']"
-    asked = first_of(
-        attribute.format(DETAILS, "gen_ai.input.messages"),
-        attribute.format("gen_ai.content.prompt", "gen_ai.prompt"),
-        last.format(spoken.format("gen_ai.user.message")),
-    )
-    answered = first_of(
-        attribute.format(DETAILS, "gen_ai.output.messages"),
-        attribute.format("gen_ai.content.completion", "gen_ai.completion"),
-        last.format(spoken.format("gen_ai.choice")),
-    )
+    sides = [
+        ("gen_ai.input.messages", "gen_ai.content.prompt", "gen_ai.prompt", "gen_ai.user.message"),
+        ("gen_ai.output.messages", "gen_ai.content.completion", "gen_ai.completion", "gen_ai.choice"),
+    ]
+    has_events = "arrayExists(n -> startsWith(n, 'gen_ai.'), Events.Name)"
     return {
-        "more": f"if(has_events, arrayConcat(more, {_opinions()}), more)",
-        "raw_in": f"if(raw_in = '' AND has_events, {asked}, raw_in)",
-        "raw_out": f"if(raw_out = '' AND has_events, {answered}, raw_out)",
+        "told_in_events": f"arrayMap(s -> {found}, if({has_events}, {sides}, []))",
+        "told_opinions": _opinions(),
     }
 
 
-def _sides() -> Stage:
-    """What has to be unfolded, as (side, text): JSON, unless flat attributes say it already."""
+def _spoken() -> Stage:
+    """What has to be unfolded is: JSON, unless flat attributes say it already."""
     task = (
         f"{pick(Field.KIND)} = 'task' AND match(raw_out, '^[[][{{].*\"(page_)?content\"') "
         "AND match(raw_out, '\"(score|metadata)\"')"
     )
     vectors = "said_kind = 'other' AND has(Events.Name, 'db.query.result')"
-    parts = []
-    for side, raw, texts in ((1, "raw_in", Field.TEXT_IN), (2, "raw_out", Field.TEXT_OUT)):
-        flat = f"said_kind = 'llm' AND has(fields, {int(texts)})"
-        folded = f"substring({raw}, 1, 1) IN ('{{', '[', '\"')"
-        parts.append(
-            f"if({folded} AND said_kind NOT IN {SILENT} AND NOT ({flat}), [(toUInt8({side}), {raw})], [])"
-        )
+    said = [int(Field.TEXT_IN), int(Field.TEXT_OUT)]
+    folded = "substring(s.2, 1, 1) IN ('{', '[', '\"')"
+    open_ = f"{folded} AND said_kind NOT IN {SILENT} AND NOT (said_kind = 'llm' AND has(fields, s.3))"
+    sides = f"arrayFilter(s -> {open_}, [(1, raw_in, {said[0]}), (2, raw_out, {said[1]})])"
     return {
         "kind": f"if((said_kind = 'chain' AND {task}) OR ({vectors}), 'retrieval', said_kind)",
         "is_spoken": f"said_kind NOT IN {SILENT}",
-        "sides": f"arrayConcat({', '.join(parts)})",
-        "flat_numbers": _flat_numbers(),
+        "heard": speech.heard(sides),
+        "flat_said": _flat_said(),
     }
 
 
-def _flat_numbers() -> str:
-    """By side, the field of its texts and the numbers of its messages: PREFIX.N.message.role and the like."""
+def _flat_said() -> str:
+    """What flat messages say: PREFIX.N.message.role beside PREFIX.N.message.content, and the like.
+
+    An array of what is asked, what is answered, and the system prompt; empty where there are none."""
     own = f"arrayFilter(x -> intDiv(x.1, {TRUST}) = s.1 AND has(s.2, lower(x.3)), flat)"
     fields = [int(Field.ROLE_IN), int(Field.ROLE_OUT), int(Field.ROLE_IN)]
     sides = f"if(empty(flat), [], arrayZip({fields}, {speech.ROLES}))"
-    return f"arrayMap(s -> (s.1 + 1, arrayMap(x -> {number_of('x.2')}, {own})), {sides})"
-
-
-def _told() -> Stage:
-    """The lines of flat messages by each side, and what was found inside of JSON."""
+    numbers = f"arrayMap(s -> (s.1 + 1, arrayMap(x -> {number_of('x.2')}, {own})), {sides})"
     mine = f"arrayFilter(x -> intDiv(x.1, {TRUST}) = s.1 AND has(s.2, {number_of('x.2')}), flat)"
-    lines = f"arraySort(arrayMap(x -> ({numbers_of('x.2')}, x.3), {mine}))"
-    return {
-        "flat_lines": f"arrayMap(s -> {lines}, flat_numbers)",
-        "heard_in": "arrayFirst(h -> h.1 = 1, heard)",
-        "heard_out": "arrayFirst(h -> h.1 = 2, heard)",
-    }
+    lines = f"arrayMap(s -> arraySort(arrayMap(x -> ({numbers_of('x.2')}, x.3), {mine})), {numbers})"
+    last = "arrayFilter(x -> x.1.1 = ls[-1].1.1, ls)"
+    return f"arrayMap(ls -> arrayStringConcat(arrayMap(x -> x.2, {last}), '\\n'), {lines})"
 
 
 def _texts() -> Stage:
     """The text of each side, in order of trust."""
     plain = "if(is_spoken AND substring({0}, 1, 1) NOT IN ('{{', '[', '\"'), {0}, '')"
     listed = first_of("documents_raw", "raw_out")
-    last = "arrayFilter(x -> x.1.1 = ls[-1].1.1, ls)"
-    said = f"arrayMap(ls -> arrayStringConcat(arrayMap(x -> x.2, {last}), '\\n'), flat_lines)"
+    one = "arrayFirst(h -> h.1 = {0}, heard).{1}"
     return {
-        "flat_said": said,
-        "text_in": first_of(speech.said("heard_in"), "flat_said[1]", plain.format("raw_in")),
-        "text_out": first_of(speech.said("heard_out"), "flat_said[2]", plain.format("raw_out")),
+        "text_in": first_of(one.format(1, 2), "flat_said[1]", plain.format("raw_in")),
+        "text_out": first_of(one.format(2, 2), "flat_said[2]", plain.format("raw_out")),
+        "told_system": first_of(pick(Field.SYSTEM), one.format(1, 3), "flat_said[3]"),
+        "told_calls": one.format(2, 4),
         "listed": f"if(kind = 'retrieval' AND NOT has(fields, {int(Field.DOCUMENT)}), {listed}, '')",
-        "first_event": f"arrayFirstIndex(n -> match(n, '{FIRST_TOKEN}'), Events.Name)",
-        "start_ns": "toUnixTimestamp64Nano(Timestamp)",
     }
 
 
@@ -321,9 +302,7 @@ def _rest() -> Stage:
         "grade_in": grade.format("text_in", int(Field.IN)),
         "grade_out": grade.format("text_out", int(Field.OUT)),
         "name": f"if(kind = 'tool', {first_of(_bare(Field.TOOL), 'toString(SpanName)')}, '')",
-        "system": (
-            f"substringUTF8({first_of(pick(Field.SYSTEM), 'heard_in.2[2]', 'flat_said[3]')}, 1, {MAX_SYSTEM_CHARS})"
-        ),
+        "system": f"substringUTF8(told_system, 1, {MAX_SYSTEM_CHARS})",
         "documents": _documents(),
         "calls": _calls(),
         "is_verdict": (
@@ -355,7 +334,7 @@ def _calls() -> str:
     """The tools that the answer calls; those of flat messages one after the other, as (key, value)."""
     own = f"arrayFilter(x -> x.1 >= {Field.CALL_NAME * TRUST}, flat)"
     told = f"toJSONString(arrayMap(x -> (x.2, x.3), arraySort(x -> ({numbers_of('x.2')}, x.1), {own})))"
-    return f"if(has(fields, {int(Field.CALL_NAME)}), {told}, heard_out.4)"
+    return f"if(has(fields, {int(Field.CALL_NAME)}), {told}, told_calls)"
 
 
 def _opinions() -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from assay.store.telemetry.attributes import TRUST
 from assay.store.telemetry.conventions import Field
-from assay.store.telemetry.dialect import Stage, first_of
+from assay.store.telemetry.dialect import first_of
 
 EVALUATIONS: Final = (
     "Array(Tuple(name String, value Nullable(Float64), label String, explanation String, source String))"
@@ -15,26 +15,17 @@ NAMELESS: Final = "'annotation'"
 _GROUP: Final = "^(event[.][0-9]+|(?:trace[.]|session[.])?[a-z]+[.][0-9]+)"
 
 
-def stages() -> tuple[Stage, ...]:
-    """From `all_more` and `notes` to `evaluations`, and the lowest human score, `opinion`.
+def evaluations(more: str) -> str:
+    """Of arrays of what was passed on, one a span or a record, all evaluations.
 
     What belongs together stands under the same number, or in the same record."""
     own = f"m.1 >= {Field.OPINION_NAME * TRUST}"
-    said = f"arrayConcat(all_more, arrayMap(r -> r.2.more, notes))"
+    spoken = f"arrayFilter(os -> notEmpty(os), arrayMap(ms -> arrayFilter(m -> {own}, ms), {more}))"
     grouped = f"arrayMap(m -> (extract(m.2, '{_GROUP}'), intDiv(m.1, {TRUST}), m.3), os)"
-    return (
-        {
-            "spoken": f"arrayFilter(os -> notEmpty(os), arrayMap(ms -> arrayFilter(m -> {own}, ms), {said}))",
-        },
-        {"grouped": f"arrayMap(os -> {grouped}, spoken)"},
-        {
-            "evaluations": (
-                "arrayDistinct(arrayFilter(e -> isNotNull(e.2) OR e.3 != '' OR e.4 != '', arrayFlatten(arrayMap(os -> "
-                f"arrayMap(g -> {_evaluation()}, arraySort(arrayDistinct(arrayMap(o -> o.1, os)))), grouped))))"
-            ),
-        },
-        {"opinion": _opinion()},
-    )
+    groups = "arraySort(arrayDistinct(arrayMap(o -> o.1, os)))"
+    each = f"arrayMap(os -> arrayMap(g -> {_evaluation()}, {groups}), arrayMap(os -> {grouped}, {spoken}))"
+    says = "isNotNull(e.2) OR e.3 != '' OR e.4 != ''"
+    return f"arrayDistinct(arrayFilter(e -> {says}, arrayFlatten({each})))"
 
 
 def _evaluation() -> str:
@@ -49,7 +40,7 @@ def _evaluation() -> str:
     )
 
 
-def _opinion() -> str:
+def opinion() -> str:
     """The lowest score in [0, 1] that a user gave, 2 without any; a thumb of -1 counts as 0."""
     human = "e.5 = 'human' OR positionCaseInsensitive(e.1, 'feedback') > 0"
     scores = f"arrayMap(e -> assumeNotNull(e.2), arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND ({human}), evaluations))"

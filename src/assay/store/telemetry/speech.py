@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.store.telemetry.dialect import Stage, first_of, is_plain
+from assay.store.telemetry.dialect import first_of, is_plain
 
 LISTS: Final = ("messages", "contents", "choices", "candidates", "generations", "input", "output", "inputs")
 """Where an object keeps its messages: OpenAI and LangChain, Gemini, answers, OpenAI's responses."""
@@ -34,35 +34,22 @@ FORMAL: Final = "('type', 'role', 'id', 'object', 'model', 'name', 'status', 'fi
 """Keys of an object under which nobody says anything."""
 
 
-def stages(sides: str) -> tuple[Stage, ...]:
-    """From `sides`, an array of (side, text), to `heard` of each: (side, texts, inside, calls of tools).
+def heard(sides: str) -> str:
+    """From an array of (side, text) to one of (side, text, system prompt, calls of tools).
 
-    A side is 1 where something is asked and 2 where it is answered. The texts are those by the side's own
-    role, by the system, by nobody; `inside` is (text, its texts by key); tool calls stay as they came.
-    """
-    return (
-        {"opened": f"arrayMap(j -> (j.1, {_opened('j.2')}), {sides})"},
-        {
-            "objects": (
-                "arrayMap(j -> (j.1, if(startsWith(j.2, '\"'), JSONExtractString(j.2), j.2)), opened)"
-            ),
-        },
-        {
-            "lists": (
-                f"arrayMap((j, o) -> (j.1, {_list()}, {_inside()}), objects, arrayMap(j -> JSONExtract("
-                f"if(startsWith(j.2, '{{'), j.2, ''), '{OBJECT}'), objects))"
-            ),
-        },
-        {"talks": f"arrayMap(j -> (j.1, {_talk()}, j.3), lists)"},
-        {"bodies": f"arrayMap(j -> (j.1, {_bodies()}, j.3, {_calls()}), talks)"},
-        {"heard": f"arrayMap(j -> (j.1, {_texts()}, j.3, j.4), bodies)"},
-    )
-
-
-def said(heard: str) -> str:
-    """The text by the side's own role, what was found inside, what nobody in particular said."""
-    alone = f"if(length({heard}.3.2) = 1, {heard}.3.2[1].2, '')"
-    return first_of(f"{heard}.2[1]", f"{heard}.3.1", f"{heard}.2[3]", alone)
+    A side is 1 where something is asked and 2 where it is answered; tool calls stay as they came. One
+    expression: what is planned in nested queries is planned again at each level."""
+    opened = f"arrayMap(j -> (j.1, {_opened('j.2')}), {sides})"
+    unquoted = f"arrayMap(j -> (j.1, if(startsWith(j.2, '\"'), JSONExtractString(j.2), j.2)), {opened})"
+    parsed = f"JSONExtract(if(startsWith(j.2, '{{'), j.2, ''), '{OBJECT}')"
+    objects = f"arrayMap(j -> (j.1, j.2, {parsed}), {unquoted})"
+    lists = f"arrayMap(j -> (j.1, {_list()}, {_inside()}), {objects})"
+    talks = f"arrayMap(j -> (j.1, {_talk()}, j.3), {lists})"
+    bodies = f"arrayMap(j -> (j.1, {_bodies()}, j.3, {_calls()}), {talks})"
+    texts = f"arrayMap(j -> (j.1, {_texts()}, j.3, j.4), {bodies})"
+    alone = "if(length(j.3.2) = 1, j.3.2[1].2, '')"
+    told = first_of("j.2[1]", "j.3.1", "j.2[3]", alone)
+    return f"arrayMap(j -> (j.1, {told}, j.2[2], j.4), {texts})"
 
 
 def _opened(text: str) -> str:
@@ -73,14 +60,14 @@ def _opened(text: str) -> str:
 
 def _list() -> str:
     """The JSON list of messages: the text itself, one of an object's lists, or the object as the only one."""
-    found = ", ".join(f"o.{key}" for key in LISTS)
-    one = "if(o.role != '', j.2, arrayFirst(t -> startsWith(t, '{'), [o.message, o.output, o.content]))"
+    found = ", ".join(f"j.3.{key}" for key in LISTS)
+    one = "if(j.3.role != '', j.2, arrayFirst(t -> startsWith(t, '{'), [j.3.message, j.3.output, j.3.content]))"
     return f"arrayFirst(t -> startsWith(t, '['), [j.2, {found}, concat('[', {one}, ']')])"
 
 
 def _inside() -> str:
     """What stands under a telling key, or alone: text that is no JSON, the only text of an object."""
-    found = ", ".join(f"o.{key}" for key in TEXT_KEYS)
+    found = ", ".join(f"j.3.{key}" for key in TEXT_KEYS)
     only = (
         f"arrayFilter(p -> p.1 NOT IN {FORMAL} AND substring(p.2, 1, 1) NOT IN ('{{', '[') "
         "AND isNull(toFloat64OrNull(p.2)), "

@@ -40,16 +40,18 @@ def field_of(field: Field, more: str = "ms") -> str:
 
 def stages() -> tuple[Stage, ...]:
     """From the arrays of facts to `is_counted` and what each span used."""
-    return (_asked(), _told(), _usage(), _parents(), _nearest(), _counted())
+    return (_asked(), _told(), _usage(), _nearest(), _counted())
 
 
 def _asked() -> Stage:
-    """Usage that came as JSON, and the details that came beside it."""
+    """Usage that came as JSON; the tree of spans, by place."""
     return {
         "details": (
             f"arrayMap(ms -> JSONExtract({field_of(Field.USAGE)}, '{DETAILS}'), "
             f"if(arrayExists(m -> intDiv(m.1, {TRUST}) = {int(Field.USAGE)}, said), all_more, []))"
         ),
+        "keys": "arrayMap(x -> cityHash64(x.1), tree)",
+        "parents": "arrayMap(x -> if(x.2 IN ('', x.1), 0, cityHash64(x.2)), tree)",
     }
 
 
@@ -72,6 +74,7 @@ def _told() -> Stage:
         "cached": _detail(Field.CACHED, Field.IN_DETAILS, "cache_read", cached),
         "thought": _detail(Field.REASONING, Field.OUT_DETAILS, "reasoning", thought),
         "costs": _costs(),
+        "up": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)",
     }
 
 
@@ -106,8 +109,7 @@ def _usage() -> Stage:
     number = "arrayMap(t -> accurateCastOrDefault(toFloat64OrZero(t), 'UInt64'), {0})"
     usage = "(i != '' OR o != '') AND k NOT IN ('embedding', 'tool', 'retrieval', 'evaluator')"
     return {
-        "keys": "arrayMap(x -> cityHash64(x.1), tree)",
-        "parents": "arrayMap(x -> if(x.2 IN ('', x.1), 0, cityHash64(x.2)), tree)",
+        "parent": "if(empty(up), arrayMap(p -> toUInt32(p != ''), all_parent_id), up)",
         "is_usage": f"arrayMap((i, o, k) -> {usage}, read, wrote, all_kind)",
         "is_call": f"arrayMap((i, o, k) -> k = 'llm' OR ({usage}), read, wrote, all_kind)",
         "all_input_tokens": number.format("read"),
@@ -136,10 +138,6 @@ def _first_ms() -> str:
     return f"arrayMap(t -> if(t BETWEEN 0 AND 1e9, t, NULL), [{told}])[1]"
 
 
-def _parents() -> Stage:
-    return {"up": "arrayMap(p -> toUInt32(indexOf(keys, p)), parents)"}
-
-
 def _nearest() -> Stage:
     """For each span the place of the nearest ancestor with usage, and of the nearest model call."""
     jump = "arrayMap(p -> if(p = 0 OR {flags}[p], p, {acc}[p]), {acc})"
@@ -148,7 +146,7 @@ def _nearest() -> Stage:
     alone = "(arrayMap(i -> toUInt32(0), places), arrayMap(i -> toUInt32(0), places))"
     return {
         "nearest": f"if(arrayCount(is_call) < 2 OR empty(up), {alone}, {walk})",
-        "parent": "if(empty(up), arrayMap(p -> toUInt32(p != ''), all_parent_id), up)",
+        "on_root": "arrayMap(p -> p = 0, parent)",
     }
 
 
