@@ -17,12 +17,13 @@ from assay.ingest.inflate import Content, unpack
 from assay.ingest.notation import read_json
 from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import Rejection
-from assay.ingest.scan import LARGE
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
 
 COLUMNS_FROM = 131_072 if columnar.is_available else 2**63
 """Bytes of requests that are read as columns together: fewer are sooner read item by item."""
+_RUN_BYTES = 6 * 2**20
+"""So many at most: values of two bytes become columns of fifty."""
 
 
 class DecodedSpans(NamedTuple):
@@ -77,7 +78,7 @@ class _Decoder:
                 payload.body, payload.content_type, payload.content_encoding, self._limits.max_request_bytes
             )
             if not content.is_json and (payload.is_sound or self._is_sound(content.raw)):
-                if self._run_bytes + len(content.raw) > LARGE:
+                if self._run_bytes + len(content.raw) > _RUN_BYTES:
                     self._finish_run()
                 self._run.append((content.raw, payload.received_ns))
                 self._run_bytes += len(content.raw)
