@@ -26,6 +26,7 @@ from assay.sampling.load import load_policy
 from assay.signals import Thresholds, catalogue, define, load_words, parse_signals
 from assay.store.state import State, open_state
 from assay.store.telemetry.connection import Telemetry, open_telemetry
+from assay.store.telemetry.engine import Appetite
 
 
 class OpenApplication(Application):
@@ -62,7 +63,13 @@ def open_application(
         undo.callback(state.close)
         wired = wire(settings, state, clock)
         telemetry = open_telemetry(
-            settings.telemetry_dsn, reserve_bytes=settings.store.reserve_mb * 1_000_000
+            settings.telemetry_dsn,
+            reserve_bytes=settings.store.reserve_mb * 1_000_000,
+            appetite=Appetite(
+                memory_mb=settings.store.memory_mb,
+                threads=settings.store.threads,
+                merge_threads=settings.store.merge_threads,
+            ),
         )
         undo.callback(telemetry.close)
         application = OpenApplication(wired(telemetry), hold)

@@ -48,6 +48,13 @@ class StoreSettings(Section):
         "`.assay/state.db`) or `postgresql://user:password@host/database`.",
     )
     reserve_mb: int = Field(200, ge=0, description="Refuse to write when less disk than this is free.")
+    memory_mb: int = Field(
+        1_200, ge=400, description="The most memory that the embedded engine takes for its work."
+    )
+    threads: int = Field(2, ge=1, le=64, description="Processors that one query may use, embedded.")
+    merge_threads: int = Field(
+        2, ge=1, le=16, description="Threads that keep tables in order in the background, embedded."
+    )
 
 
 class ServerSettings(Section):

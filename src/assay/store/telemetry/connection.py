@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from assay.errors import StoreError, StoreFull, StoreHeld, StoreUnreachable
 from assay.records import Progress, no_progress
-from assay.store.telemetry.engine import connect_embedded, connect_server, hold, read_dsn
+from assay.store.telemetry.engine import Appetite, connect_embedded, connect_server, hold, read_dsn
 from assay.store.telemetry.schema import Topology
 
 if TYPE_CHECKING:
@@ -158,8 +158,9 @@ def open_telemetry(
     handles: int = DEFAULT_HANDLES,
     reserve_bytes: int = DEFAULT_RESERVE_BYTES,
     progress: Progress = no_progress,
+    appetite: Appetite | None = None,
 ) -> Telemetry:
-    """Open the store and bring its tables up to date.
+    """Open the store and bring its tables up to date. `appetite` is the embedded engine's.
 
     Raises `StoreHeld` when another process has the embedded path open, `StoreUnreachable` when no
     server answers, `StoreError` when the store is newer than this program.
@@ -169,7 +170,7 @@ def open_telemetry(
 
     address = read_dsn(dsn)
     if address.path is not None:
-        store = open_embedded(address.path, handles, reserve_bytes)
+        store = open_embedded(address.path, handles, reserve_bytes, appetite)
     else:
         store = Telemetry(lambda: connect_server(address), address.topology, handles=handles)
     try:
@@ -182,13 +183,16 @@ def open_telemetry(
 
 
 def open_embedded(
-    path: Path, handles: int = DEFAULT_HANDLES, reserve_bytes: int = DEFAULT_RESERVE_BYTES
+    path: Path,
+    handles: int = DEFAULT_HANDLES,
+    reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+    appetite: Appetite | None = None,
 ) -> Telemetry:
     """The engine on that path, with whatever tables are there."""
     path.mkdir(parents=True, exist_ok=True)
     lock = hold(path)
     return Telemetry(
-        lambda: connect_embedded(path),
+        lambda: connect_embedded(path, appetite),
         Topology(kind="embedded"),
         path=path,
         lock=lock,

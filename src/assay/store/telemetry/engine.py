@@ -18,17 +18,35 @@ from assay.store.telemetry.schema import Topology
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-ENGINE_OPTIONS: Mapping[str, object] = {
-    "max_server_memory_usage": 1_200_000_000,
-    "mark_cache_size": 64_000_000,
-    "uncompressed_cache_size": 0,
-    "background_pool_size": 2,
-    "background_schedule_pool_size": 4,
-    "background_common_pool_size": 2,
-    "background_move_pool_size": 1,
-    "background_fetches_pool_size": 1,
-}
-"""What the embedded engine is allowed: it shares a small machine with the application."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appetite:
+    """What the embedded engine may take: it shares a machine with the application.
+
+    `memory_mb` is for queries, inserts and merges together: a statement that would go beyond it fails.
+    `threads` work on one query, `merge_threads` keep the tables in order."""
+
+    memory_mb: int = 1_200
+    threads: int = 2
+    merge_threads: int = 2
+
+
+def engine_options(appetite: Appetite) -> dict[str, object]:
+    """How the embedded engine is started. Its caches are small, since the kernel caches files as well."""
+    return {
+        "max_server_memory_usage": appetite.memory_mb * 1_000_000,
+        "mark_cache_size": 64_000_000,
+        "primary_index_cache_size": 64_000_000,
+        "index_mark_cache_size": 16_000_000,
+        "query_condition_cache_size": 16_000_000,
+        "uncompressed_cache_size": 0,
+        "background_pool_size": appetite.merge_threads,
+        "background_schedule_pool_size": 4,
+        "background_common_pool_size": 2,
+        "background_move_pool_size": 1,
+        "background_fetches_pool_size": 1,
+    }
+
 
 SETTINGS: Mapping[str, object] = {
     "session_timezone": "UTC",
@@ -38,7 +56,6 @@ SETTINGS: Mapping[str, object] = {
     "output_format_arrow_compression_method": "none",
 }
 EMBEDDED_SETTINGS: Mapping[str, object] = {
-    "max_threads": 2,
     "max_insert_threads": 1,
     "defer_partition_pruning_after_final": 0,
 }
@@ -106,16 +123,17 @@ def hold(path: Path) -> IO[str]:
     return lock
 
 
-def connect_embedded(path: Path) -> Client:
+def connect_embedded(path: Path, appetite: Appetite | None = None) -> Client:
     if find_spec("chdb") is None:
         raise ExtraMissing("the embedded store needs chdb: pip install 'assay[server]'")
     from clickhouse_connect import get_client
 
+    appetite = appetite or Appetite()
     return get_client(
         interface="chdb",
         path=str(path),
-        chdb_options=dict(ENGINE_OPTIONS),
-        settings={**SETTINGS, **EMBEDDED_SETTINGS},
+        chdb_options=engine_options(appetite),
+        settings={**SETTINGS, **EMBEDDED_SETTINGS, "max_threads": appetite.threads},
     )
 
 
