@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from assay.app import answers, doctor, flow, intake, keeping, marks, tallies, up
 from assay.app.backup import back_up
 from assay.app.cache import ReportCache
 from assay.app.door import Door, open_door
+from assay.app.export import read_out
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
@@ -25,6 +25,7 @@ from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
+    ExportRequest,
     ForgetRequest,
     Located,
     LocateRequest,
@@ -41,6 +42,7 @@ from assay.app.requests import (
     TodoRequest,
     Written,
 )
+from assay.app.turns import Turn, new_turn
 from assay.config import Settings
 from assay.errors import CallerError, ConfigError
 from assay.metrics.base import Metric
@@ -72,6 +74,7 @@ from assay.records import (
 )
 from assay.records.page import Step, Summed
 from assay.store.telemetry import logs
+from assay.store.telemetry.export import Exported
 from assay.store.telemetry.spans import locate_spans
 
 TURN_S = 0.5
@@ -89,7 +92,9 @@ class Application:
         self._parts = parts
         self._token = token
         self._door = open_door(parts, journal)
-        self._settling, self._deciding, self._judging, self._keeping = (threading.Lock() for _ in range(4))
+        self._settling, self._deciding, self._judging, self._keeping = (
+            new_turn(parts, name) for name in ("settle", "sample", "evaluate", "keep")
+        )
         self._reports = ReportCache()
         self._written = _fingerprint(parts.settings)
 
@@ -220,6 +225,11 @@ class Application:
             return doctor.look_inside(
                 self._parts, self._door, asked_at=request.asked_at, trace_id=request.trace_id
             )
+
+    def export(self, request: ExportRequest) -> Exported:
+        """Rows of any kind; read them to the end, or close them: they hold a handle of the store."""
+        self._door.flush()
+        return read_out(self._parts, request)
 
     # --- the answers --------------------------------------------------------------------------
 
@@ -355,7 +365,7 @@ class Application:
 
 
 @contextmanager
-def _turn(lock: threading.Lock, progress: Progress) -> Iterator[None]:
+def _turn(lock: Turn, progress: Progress) -> Iterator[None]:
     """Wait until no other caller has the lock, saying so: whoever has gone away waits no longer."""
     while not lock.acquire(timeout=TURN_S):
         progress("waiting for another", 0, None)

@@ -4,7 +4,7 @@ through these."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
+    ExportRequest,
     ForgetRequest,
     Located,
     LocateRequest,
@@ -45,6 +46,9 @@ from assay.records import (
     SettleReport,
     no_progress,
 )
+
+if TYPE_CHECKING:
+    from assay.store.telemetry.export import Exported
 
 
 class Operations(Protocol):
@@ -84,6 +88,8 @@ class Operations(Protocol):
     def examine(self, request: ExamineRequest, progress: Progress = no_progress) -> tuple[Check, ...]: ...
 
     def receive(self, body: bytes, content_type: str, content_encoding: str) -> Received: ...
+
+    def export(self, request: ExportRequest) -> Exported: ...
 
     def close(self) -> None: ...
 

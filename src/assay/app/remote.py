@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import msgspec
@@ -19,6 +20,7 @@ from assay.app.requests import (
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
+    ExportRequest,
     ForgetRequest,
     Located,
     LocateRequest,
@@ -50,6 +52,9 @@ from assay.records import (
     SettleReport,
     no_progress,
 )
+
+if TYPE_CHECKING:
+    from assay.store.telemetry.export import Exported
 
 Answer = TypeVar("Answer")
 
@@ -138,6 +143,12 @@ class RemoteApplication:
         if response.status_code != 200:
             raise _refusal(self.address, response)
         return Received(accepted=1)
+
+    def export(self, request: ExportRequest) -> Exported:
+        """The rows as the server sends them, batch by batch."""
+        from assay.app.served import read_served  # loads Arrow: not needed above
+
+        return read_served(self._http, request, partial(_refusal, self.address))
 
     def close(self) -> None:
         self._http.close()

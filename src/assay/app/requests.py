@@ -196,3 +196,13 @@ class ExamineRequest:
 
     asked_at: datetime | None = None
     trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """Rows of one kind, over the range and, with a filter, those of the logs that it holds of."""
+
+    kind: str
+    unit: Unit = "conversation"
+    filter: str = ""
+    range: Span = Span()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from assay.cli.backup import backup, restore
+from assay.cli.ddl import ddl
 from assay.cli.doctor import doctor
 from assay.cli.estimate import estimate
 from assay.cli.evaluate import evaluate
+from assay.cli.export import export
 from assay.cli.forget import forget, retain
 from assay.cli.imports import import_files
 from assay.cli.init import init
@@ -38,10 +40,12 @@ app.command()(estimate)
 app.command()(report)
 app.command()(retain)
 app.command()(forget)
+app.command()(export)
 app.command()(doctor)
 app.command()(remap)
 app.command()(backup)
 app.command()(restore)
+app.command()(ddl)
 
 
 @app.callback(invoke_without_command=True)

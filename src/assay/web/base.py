@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from assay.app.requests import ExportRequest
 from assay.errors import AssayError
 from assay.records import Arrival, Feedback, IngestStatus, MetricReport, Progress, Report, Unit, Window
 from assay.records.page import (
@@ -19,6 +20,7 @@ from assay.records.page import (
     Step,
     Summed,
 )
+from assay.store.telemetry.export import Exported
 from assay.web.charts import Charts
 from assay.web.render import Renderer
 
@@ -112,6 +114,10 @@ class Pages(Protocol):
 
     def ingest_status(self, window: Window | None = None) -> IngestStatus:
         """How taking in goes; here `window` None means the last hour."""
+        ...
+
+    def export(self, request: ExportRequest) -> Exported:
+        """Rows of any kind, to be read to the end or closed. Raises CallerError, FilterError."""
         ...
 
     def run_operation(

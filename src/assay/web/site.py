@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from assay.web import api, assets, feedback, ingest, logs, operations, overview, receive, run
+from assay.web import api, assets, export, feedback, ingest, logs, operations, overview, receive, run
 from assay.web.base import Pages, Site
 from assay.web.body import MEBIBYTE, Intake
 from assay.web.charts import Charts
@@ -77,6 +77,7 @@ def create_web(
         Route("/api/conversations", view(api.conversation)),
         Route("/api/conversations/{id:path}", view(api.conversation)),
         Route("/api/ingest", view(api.ingest)),
+        Route("/api/export/{kind}", partial(export.export_rows, site)),
         Route("/api/run/{operation}", partial(run.run_operation, site, payloads), methods=["POST"]),
         Route("/healthz", lambda request: PlainTextResponse("ok\n")),
         Route("/static/vega.js", view(assets.chart_script)),

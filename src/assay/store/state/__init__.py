@@ -1,6 +1,7 @@
 """The state store: small, mutable, transactional. SQLite in a file, or PostgreSQL."""
 
 from assay.store.state.connection import State
+from assay.store.state.leases import release_lease, take_lease
 from assay.store.state.migrate import open_state
 from assay.store.state.runs import Run, RunStatus, finish_run, list_runs, start_run
 from assay.store.state.versions import (
@@ -27,5 +28,7 @@ __all__ = [
     "open_state",
     "register_metric",
     "register_policy",
+    "release_lease",
     "start_run",
+    "take_lease",
 ]

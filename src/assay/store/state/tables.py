@@ -104,3 +104,11 @@ RUNS = Table(
     CheckConstraint("status IN ('running', 'finished', 'failed', 'interrupted')", name="status"),
     Index(None, "project", "started_at"),
 )
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(100), nullable=False),
+    Column("until", UtcTime, nullable=False),
+)

@@ -70,6 +70,13 @@ class Telemetry:
             table: pa.Table = client.query_arrow(sql, parameters=bound)
         return table
 
+    def stream(self, sql: str, params: Mapping[str, Any] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a SELECT as they come, for what does not fit into memory. A handle is taken until
+        the last one is read or the iterator is closed."""
+        bound = {name: _bindable(value) for name, value in (params or {}).items()}
+        with self._borrow(sql) as client, client.query_arrow_stream(sql, parameters=bound) as batches:
+            yield from batches
+
     def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
         """Run a statement that returns nothing."""
         bound = {name: _bindable(value) for name, value in (params or {}).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.store.telemetry import schema
+from assay.store.telemetry import intake, schema
 from assay.store.telemetry.derive import PRESENT, Derived, view_of
 from assay.store.telemetry.migrations import HISTORY
 from assay.store.telemetry.schema import Table, Topology, create_table, create_view, local_name
@@ -18,6 +18,8 @@ TABLES: Final[tuple[Table, ...]] = (
     schema.SETTLING,
     schema.SETTLED,
     schema.DERIVED,
+    intake.INTAKE,
+    intake.REJECTED,
     HISTORY,
 )
 
