@@ -227,6 +227,15 @@ def test_opinions_of_spans_get_their_traces(tmp_path: Path) -> None:
     assert report.conversations is None
 
 
+def test_traces_are_counted_over_batches(tmp_path: Path) -> None:
+    row = {"id": "", "trace_id": "", "type": "SPAN", "start_time": "2026-05-04 10:00:00", "name": "x"}
+    path = tmp_path / "observations.jsonl"
+    rows = [row | {"id": f"{n + 1:016x}", "trace_id": f"{n // 3 + 1:032x}"} for n in range(5000)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = run(Project(), tmp_path, plan_of(path))
+    assert (report.rows, report.spans, report.interactions) == (5000, 5000, 1667)
+
+
 def test_what_is_left_out_is_handed_over_and_told(tmp_path: Path) -> None:
     rows = rows_of(8)
     for row in rows[1:8]:

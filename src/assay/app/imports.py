@@ -19,7 +19,7 @@ from assay.app.operations import Operations
 from assay.app.requests import LocateRequest, Mark, RecordRequest, SettleRequest, SpansRequest, Telling
 from assay.errors import PayloadError
 from assay.ingest.files import ImportPlan
-from assay.ingest.plan import Batch, Plan, texts_in
+from assay.ingest.plan import Batch, Plan, Traces, texts_in
 from assay.records import Goal, ImportReport, MetricKind, Progress
 
 PIECE_BYTES: Final = 16 * 2**20
@@ -65,7 +65,7 @@ class Importer:
         begun = None if self.restart else self.notes.read(key)
         if begun is None or begun.done:
             begun = Progressed(file=plan.file)
-        note, traces, examples = begun, _Distinct(), list[str]()
+        note, traces, examples = begun, Traces(), list[str]()
         for batch in plan.batches(begun.rows):
             spans, records = self._send(batch)
             for one in batch.rejected:
@@ -199,19 +199,6 @@ def stream_of(table: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
-
-
-class _Distinct:
-    """Counts traces; of each the first 8 bytes are kept."""
-
-    def __init__(self) -> None:
-        self._seen: set[bytes] = set()
-
-    def add(self, spans: pa.Table) -> None:
-        self._seen.update(bytes.fromhex(one[:16]) for one in texts_in(spans["TraceId"]))
-
-    def count(self) -> int:
-        return len(self._seen)
 
 
 def _by_metric(table: pa.Table) -> list[tuple[str, list[Mark]]]:

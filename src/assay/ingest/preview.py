@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.ingest.plan import Plan, texts_in
+from assay.ingest.plan import Plan, Traces
 from assay.records import Progress, no_progress
 
 _EXAMPLES = 5
@@ -20,7 +20,7 @@ _CHARS = 100
 def preview(plan: Plan, progress: Progress = no_progress) -> dict[str, Any]:
     """Counts of all of the file, why rows would be left out, the spans of its first trace, and notes."""
     rows = spans = evaluations = rejected = 0
-    traces: set[bytes] = set()
+    traces = Traces()
     examples: list[str] = []
     first: list[dict[str, Any]] = []
     for batch in plan.batches():
@@ -29,7 +29,7 @@ def preview(plan: Plan, progress: Progress = no_progress) -> dict[str, Any]:
         evaluations += batch.records.num_rows
         rejected += len(batch.rejected)
         examples += [one.reason for one in batch.rejected[: _EXAMPLES - len(examples)]]
-        traces.update(bytes.fromhex(one[:16]) for one in texts_in(batch.spans["TraceId"]))
+        traces.add(batch.spans)
         if batch.spans.num_rows and not first:
             first = _tree(batch.spans)
         progress(f"reading {plan.file}", rows, plan.total)
@@ -37,7 +37,7 @@ def preview(plan: Plan, progress: Progress = no_progress) -> dict[str, Any]:
         "file": plan.file,
         "format": plan.format,
         "rows": rows,
-        "traces": len(traces),
+        "traces": traces.count(),
         "spans": spans,
         "evaluations": evaluations,
         "rejected": rejected,
