@@ -14,12 +14,11 @@ import pytest
 from tests.store.clients import CLIENTS, RECORDS, TOKENS, Told
 from tests.store.traffic import interactions
 
-from assay.ingest.batch import Limits
 from assay.ingest.columns import LOG_SCHEMA, SPAN_SCHEMA
 from assay.ingest.feedback import feedback_records
 from assay.ingest.langfuse import read_scores
 from assay.ingest.otlp import decode_logs, decode_traces
-from assay.ingest.payload import Payload
+from assay.ingest.payload import Limits, Payload
 from assay.store.telemetry.connection import Telemetry
 
 Source = Literal["otel_traces", "otel_logs"]
