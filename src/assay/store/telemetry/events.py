@@ -14,6 +14,7 @@ from assay.store.telemetry.attributes import chosen, keep, pick
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.conventions import LATE, Field
 from assay.store.telemetry.dialect import Stage, first_of, staged
+from assay.store.telemetry.facts import near
 from assay.store.telemetry.mapping import COLUMNS, DETAILS, FACTS, RESULT, TEXTS, TOLD, map_type
 from assay.store.telemetry.schema import Feed
 
@@ -22,6 +23,8 @@ EVENTS: Final = (*MESSAGES, "gen_ai.choice", DETAILS, RESULT)
 """The names of events that are read."""
 BY_RESPONSE: Final = "response:"
 BY_CONVERSATION: Final = "conversation:"
+LATER: Final = 2**62
+"""How far an interaction is from what was said before it began."""
 
 _EVENT: Final = "if(EventName != '', EventName, LogAttributes['event.name'])"
 _COLUMNS: Final = ("Timestamp", "TraceId", "SpanId", "Body", "LogAttributes", "EventName")
@@ -99,8 +102,8 @@ def link_records(t: Telemetry) -> None:
     all is linked; whatever names nothing that has arrived is looked at again the next time."""
     (row,) = t.query(f"SELECT count() AS waiting FROM interactions WHERE {_waiting()}").to_pylist()
     if row["waiting"]:
-        t.command(_link(_by_response()))
-        t.command(_link(_by_conversation()))
+        t.command(near(t.topology, _link(_by_response())))
+        t.command(near(t.topology, _link(_by_conversation())))
 
 
 def _waiting(prefixes: tuple[str, ...] = (BY_RESPONSE, BY_CONVERSATION)) -> str:
@@ -119,38 +122,47 @@ def _orphans(prefix: str) -> str:
 
 def _by_response() -> str:
     orphans = f"SELECT cityHash64(name) AS response, day, key, value FROM ({_orphans(BY_RESPONSE)})"
+    waited = f"SELECT groupUniqArray(response) FROM ({orphans})"
+    traces = (
+        "SELECT trace_id, arrayJoin(groupUniqArrayArray(response_ids)) AS response FROM interactions "
+        f"WHERE hasAny(response_ids, ({waited})) GROUP BY trace_id"
+    )
     return (
-        "SELECT trace_id, orphans.day AS day, key, value, known FROM ("
-        "SELECT trace_id, response, known FROM (SELECT trace_id, groupUniqArrayArray(response_ids) AS responses, "
-        "groupUniqArrayArray(mapKeys(told)) AS known FROM interactions "
-        f"WHERE hasAny(response_ids, (SELECT groupUniqArray(response) FROM ({orphans}))) GROUP BY trace_id) "
-        f"ARRAY JOIN responses AS response) AS traces INNER JOIN ({orphans}) AS orphans USING (response)"
+        "SELECT traces.trace_id AS trace_id, orphans.day AS day, orphans.key AS key, orphans.value AS value "
+        f"FROM ({traces}) AS traces INNER JOIN ({orphans}) AS orphans USING (response)"
     )
 
 
 def _by_conversation() -> str:
     orphans = _orphans(BY_CONVERSATION)
-    start = "min(arrayMin(arrayMap(f -> f.start_ns, mapValues(facts))))"
     traces = (
-        f"SELECT trace_id, {start} AS begun, groupUniqArrayArray(conversation_ids) AS names, "
-        "groupUniqArrayArray(mapKeys(told)) AS known FROM interactions WHERE traced = 1 AND "
-        f"hasAny(conversation_ids, (SELECT groupUniqArray(name) FROM ({orphans}))) GROUP BY trace_id"
+        "SELECT trace_id, min(arrayMin(arrayMap(f -> f.start_ns, mapValues(facts)))) AS begun, "
+        "arrayJoin(groupUniqArrayArray(conversation_ids)) AS name FROM interactions WHERE traced = 1 "
+        f"AND hasAny(conversation_ids, (SELECT groupUniqArray(name) FROM ({orphans}))) GROUP BY trace_id"
     )
-    near = "if(begun <= value.1, value.1 - begun, 9223372036854775807 - 1000000000000000000 + begun % 1)"
-    ranked = f"({near}, begun, trace_id)".replace(
-        "9223372036854775807 - 1000000000000000000 + begun % 1", "4611686018427387904"
+    distance = (
+        "(if(traces.begun <= orphans.value.time_ns, orphans.value.time_ns - traces.begun, "
+        f"{LATER}), traces.begun, traces.trace_id)"
     )
     return (
-        f"SELECT argMin(trace_id, {ranked}) AS trace_id, any(day) AS day, key, any(value) AS value, "
-        f"argMin(known, {ranked}) AS known FROM (SELECT * FROM ({traces}) ARRAY JOIN names AS name) AS traces "
-        f"INNER JOIN ({orphans}) AS orphans USING (name) GROUP BY key"
+        f"SELECT argMin(traces.trace_id, {distance}) AS trace_id, any(orphans.day) AS day, "
+        f"orphans.key AS key, any(orphans.value) AS value FROM ({traces}) AS traces "
+        f"INNER JOIN ({orphans}) AS orphans USING (name) GROUP BY orphans.key"
     )
 
 
 def _link(found: str) -> str:
+    """What is linked already is not written again: it would touch its trace for ever."""
     row = (
         "trace_id, day, now64(3, 'UTC'), 0, [], [], "
         f"CAST(map(), '{map_type(FACTS)}'), CAST(map(), '{map_type(TEXTS)}'), "
         f"CAST(map(key, value), '{map_type(TOLD)}')"
     )
-    return f"INSERT INTO interactions ({', '.join(COLUMNS)}) SELECT {row} FROM ({found}) WHERE NOT has(known, key)"
+    known = (
+        "SELECT trace_id, arrayJoin(mapKeys(told)) FROM interactions "
+        f"WHERE trace_id GLOBAL IN (SELECT trace_id FROM ({found}))"
+    )
+    return (
+        f"INSERT INTO interactions ({', '.join(COLUMNS)}) SELECT {row} FROM ({found}) "
+        f"WHERE (trace_id, key) GLOBAL NOT IN ({known})"
+    )

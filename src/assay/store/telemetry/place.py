@@ -191,7 +191,7 @@ def _work() -> str:
     traces = (
         "SELECT trace_id, min(day) AS first_day, max(day) AS last_day, max(touched) AS last_touched, "
         "groupUniqArrayArray(conversation_ids) AS ids "
-        f"FROM interactions WHERE trace_id GLOBAL IN ({members}) GROUP BY trace_id"
+        f"FROM interactions WHERE trace_id GLOBAL IN ({members}) GROUP BY trace_id HAVING max(traced) = 1"
     )
     unclear = (
         "SELECT trace_id FROM interactions "

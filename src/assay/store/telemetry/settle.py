@@ -15,6 +15,7 @@ from assay.query import Condition
 from assay.records import Price, Progress, SettleReport, Signal, no_progress
 from assay.store.telemetry import facts
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.events import link_records
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
 from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan
 from assay.store.telemetry.schema import local_name
@@ -53,6 +54,7 @@ def settle(
     `gap_s`, traces that name no conversation are joined by their user while there is less time between
     them. Doing it again changes nothing.
     """
+    link_records(t)
     computed_at, upto = server_time(t), read_upto(t)
     if not _is_touched(t, upto):
         return SettleReport(interactions=0, conversations=0, unsettled=0)

@@ -1,0 +1,190 @@
+"""What log records say: before their span, after it, or of a trace that they do not name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from tests.store.spans import put, trace_id, turn
+from tests.store.traffic import START, interactions, span, table
+
+from assay.ingest.columns import LOG_SCHEMA
+from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.events import link_records
+from assay.store.telemetry.settle import settle
+
+RESULT = "gen_ai.evaluation.result"
+
+
+def record(
+    event: str, trace: str = "", span_id: str = "", *, at: float = 0.0, body: str = "", **attributes: str
+) -> dict[str, Any]:
+    return {
+        "Timestamp": START + timedelta(seconds=at),
+        "TraceId": trace,
+        "SpanId": span_id,
+        "TraceFlags": 0,
+        "SeverityText": "",
+        "SeverityNumber": 9,
+        "ServiceName": "shop",
+        "Body": body,
+        "ResourceSchemaUrl": "",
+        "ResourceAttributes": [],
+        "ScopeSchemaUrl": "",
+        "ScopeName": "",
+        "ScopeVersion": "",
+        "ScopeAttributes": [],
+        "LogAttributes": list(attributes.items()),
+        "EventName": event,
+    }
+
+
+def verdict(name: str, score: str, trace: str = "", span_id: str = "", **more: Any) -> dict[str, Any]:
+    told = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": score}
+    return record(RESULT, trace, span_id, **told, **more)
+
+
+def send(t: Telemetry, *records: Mapping[str, Any]) -> None:
+    t.insert("otel_logs", pa.Table.from_pylist([dict(one) for one in records], schema=LOG_SCHEMA))
+
+
+def names(row: Mapping[str, Any]) -> list[str]:
+    return [told["name"] for told in row["evaluations"]]
+
+
+MESSAGES = (
+    record("gen_ai.system.message", "t1", "call", body='{"content": "Be kind."}'),
+    record("gen_ai.user.message", "t1", "call", at=0.1, body='{"content": "Earlier?"}'),
+    record("gen_ai.assistant.message", "t1", "call", at=0.2, body='{"content": "Yes."}'),
+    record("gen_ai.user.message", "t1", "call", at=0.3, body='{"content": "And now?"}'),
+    record(
+        "gen_ai.choice",
+        "t1",
+        "call",
+        at=0.4,
+        body='{"index": 0, "message": {"role": "assistant", "content": "So."}}',
+    ),
+)
+CALL = (
+    span("root", gen_ai__operation__name="invoke_agent"),
+    span("call", "root", at=1, gen_ai__operation__name="chat", gen_ai__request__model="m"),
+)
+
+
+@pytest.mark.parametrize("spans_first", [True, False])
+def test_messages_may_be_log_records(telemetry: Telemetry, spans_first: bool) -> None:
+    if spans_first:
+        telemetry.insert("otel_traces", table(CALL))
+    send(telemetry, *MESSAGES)
+    if not spans_first:
+        assert interactions(telemetry) == []
+        telemetry.insert("otel_traces", table(CALL))
+    (row,) = interactions(telemetry)
+    assert (row["input"], row["output"], row["system"]) == ("And now?", "So.", "Be kind.")
+    assert (row["records"], row["spans"]) == (5, 2)
+    send(telemetry, *MESSAGES)
+    assert interactions(telemetry) == [row]
+
+
+def test_the_details_of_a_call_may_be_a_log_record(telemetry: Telemetry) -> None:
+    def said(role: str, text: str) -> str:
+        return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
+
+    messages = {
+        "gen_ai.input.messages": said("user", "Why?"),
+        "gen_ai.output.messages": said("assistant", "So."),
+    }
+    name = "gen_ai.client.inference.operation.details"
+    send(telemetry, record("", "t1", "call", **messages, **{"event.name": name}))
+    telemetry.insert("otel_traces", table(CALL))
+    (row,) = interactions(telemetry)
+    assert (row["input"], row["output"]) == ("Why?", "So.")
+
+
+def test_a_span_that_has_its_text_is_trusted_more(telemetry: Telemetry) -> None:
+    send(telemetry, *MESSAGES)
+    own = {"gen_ai.input.messages": json.dumps([{"role": "user", "content": "Mine"}])}
+    telemetry.insert("otel_traces", table([CALL[0], span("call", "root", at=1, **own)]))
+    (row,) = interactions(telemetry)
+    assert (row["input"], row["output"]) == ("Mine", "So.")
+
+
+def test_other_log_records_are_nobodys(telemetry: Telemetry) -> None:
+    send(telemetry, record("", "t1", "call", body="GET /"), record("http", "t2"), verdict("orphan", "1"))
+    assert telemetry.query("SELECT count() AS rows FROM interactions").to_pylist() == [{"rows": 0}]
+
+
+def test_a_verdict_in_a_trace_of_its_own_is_its_targets(telemetry: Telemetry) -> None:
+    """OpenInference's evaluations after the fact: a span that links to the one that it is about."""
+    annotations = {
+        "openinference.span.kind": "EVALUATOR",
+        "annotations.0.annotation.name": "relevance",
+        "annotations.0.annotation.score": "0.25",
+        "annotations.0.annotation.label": "poor",
+        "annotations.0.annotation.annotator_kind": "HUMAN",
+    }
+    judge = {**span("judge", trace="t9", **annotations), "Links.TraceId": ["t1"], "Links.SpanId": ["call"],
+             "Links.TraceState": [""], "Links.Attributes": [[]]}  # fmt: skip
+    telemetry.insert("otel_traces", table([judge]))
+    assert interactions(telemetry) == []
+    telemetry.insert("otel_traces", table(CALL))
+    (row,) = interactions(telemetry)
+    assert row["evaluations"] == [
+        {"name": "relevance", "value": 0.25, "label": "poor", "explanation": "", "source": "human"}
+    ]
+    assert (row["feedback"], dict(row["attributes"])) == (0.25, {"evaluation.relevance": "0.25"})
+
+
+@pytest.mark.parametrize("verdict_first", [True, False])
+def test_a_verdict_may_name_the_response_alone(telemetry: Telemetry, verdict_first: bool) -> None:
+    told = verdict("Relevance", "0.5", **{"gen_ai.response.id": "r1"})
+    answered = span("a", **{"gen_ai.operation.name": "chat", "gen_ai.response.id": "r1"})
+    if verdict_first:
+        send(telemetry, told)
+    telemetry.insert("otel_traces", table([answered, span("b", trace="t2")]))
+    if not verdict_first:
+        send(telemetry, told)
+    link_records(telemetry)
+    one, other = interactions(telemetry)
+    assert (names(one), names(other)) == (["Relevance"], [])
+    stamped = telemetry.query("SELECT max(touched) AS at, count() AS rows FROM interactions").to_pylist()
+    link_records(telemetry)
+    assert (
+        telemetry.query("SELECT max(touched) AS at, count() AS rows FROM interactions").to_pylist() == stamped
+    )
+
+
+def test_a_verdict_may_name_the_conversation_alone(telemetry: Telemetry) -> None:
+    talk = {"gen_ai.conversation.id": "c1"}
+    turns = [
+        span("a", trace="t1", **talk),
+        span("b", trace="t2", at=60, **talk),
+        span("c", trace="t3", at=90),
+    ]
+    telemetry.insert("otel_traces", table(turns))
+    send(telemetry, verdict("then", "1", at=30, **talk), verdict("late", "0", at=600, **talk))
+    send(telemetry, verdict("early", "1", at=-30, **talk))
+    link_records(telemetry)
+    assert [names(row) for row in interactions(telemetry)] == [["early", "then"], ["late"], []]
+
+
+def test_what_has_no_spans_holds_nothing_up(telemetry: Telemetry) -> None:
+    def run() -> tuple[int, int, int]:
+        now = START.replace(year=2027)
+        report = settle(telemetry, (), words={}, prices=(), idle_s=900.0, now=now)
+        return report.interactions, report.conversations, report.unsettled
+
+    send(telemetry, *MESSAGES, verdict("x", "1", **{"gen_ai.response.id": "nobody"}))
+    assert run() == (0, 0, 0)
+    put(telemetry, turn("a", "talk"))
+    assert run() == (1, 1, 0)
+    send(telemetry, verdict("feedback", "0", trace_id("a")))
+    assert run() == (1, 1, 0)
+    (row,) = telemetry.query(
+        "SELECT feedback, attributes FROM signals FINAL WHERE unit = 'conversation'"
+    ).to_pylist()
+    assert (row["feedback"], dict(row["attributes"])) == (0.0, {"evaluation.feedback": "0"})
