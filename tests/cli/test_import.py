@@ -190,3 +190,17 @@ def test_what_an_import_left_out_before_it_broke_off_stays_written(project: Proj
     import_files([str(path)], skip_bad=True, rejects=rejects)
     assert [json.loads(line)["row"] for line in rejects.read_text().splitlines()] == [2, 4501]
     assert project.spans_taken == 4998
+
+
+def test_a_wrong_file_among_those_found_keeps_no_other_out(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "logs"
+    write(folder / "a.jsonl", [*rows_of(1), {"id": "", "input": "x"}])
+    write(folder / "b.jsonl", rows_of(2))
+    with pytest.raises(FileError, match=r"1 file not imported.*a\.jsonl.*--skip-bad"):
+        import_files([str(folder)])
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"{folder}/a.jsonl: left out: row 2 has no `id`: each row needs an id of its own"
+    assert second == f"{folder}/b.jsonl: 2 rows, 2 conversations, 2 interactions"
+    assert project.spans_taken == 2

@@ -39,9 +39,12 @@ SAMPLES = [
     for line in path.read_text(encoding="utf-8").splitlines()[:2]
 ]
 
+ANNOTATION = next(sample for sample in SAMPLES if "annotator_kind" in sample[1])
+
 
 @given(sample=st.sampled_from(SAMPLES), odd=st.dictionaries(st.integers(0, 60), CELLS, max_size=6))
 @example(sample=SAMPLES[0], odd={})
+@example(sample=ANNOTATION, odd={8: ["\ud800"]})
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_a_row_is_taken_or_says_what_is_wrong(
     sample: tuple[str, dict[str, Any]], odd: dict[int, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -102,6 +102,11 @@ def import_files(
     else:
         for report in reports:
             _show(report)
+    if desk.refused:
+        raise FileError(
+            f"{count_text(len(desk.refused), 'file')} not imported, for what is wrong in them: "
+            f"{', '.join(desk.refused)}. Mend them, or leave their wrong rows out (--skip-bad)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,8 @@ class _Desk:
     options: ImportOptions
     scratch: Path
     progress: Progress
+    refused: list[str] = field(default_factory=list)
+    """Files that were found, and that have something wrong in them."""
 
     def open(self, source: Source) -> Plan | ImportReport:
         """The file's plan. Of several files, the one that is wrong is named; one that was found in a
@@ -121,6 +128,8 @@ class _Desk:
             return open_plan(source, self.options, self.scratch, self.progress)
         except FileError as error:
             if not source.is_named:
+                if error.row is not None:
+                    self.refused.append(source.name)
                 return _skipped(source.name, f"left out: {error}")
             if source.name in str(error):
                 raise

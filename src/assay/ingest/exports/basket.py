@@ -218,7 +218,8 @@ def json_text(value: object) -> str:
     try:
         return msgspec.json.encode(told).decode()
     except (TypeError, ValueError, UnicodeError, RecursionError):  # half a surrogate pair, odd keys
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
+        text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
+        return text.encode("utf-8", "replace").decode()
 
 
 def without_none(value: object) -> object:
