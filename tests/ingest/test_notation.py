@@ -71,6 +71,16 @@ def test_what_is_null_or_absent_is_nothing() -> None:
         assert spans_of(body, JSON).spans.num_rows == 0
 
 
+def test_lists_in_lists_have_a_bottom() -> None:
+    value: dict[str, Any] = {"stringValue": "x"}
+    for _ in range(150):
+        value = {"arrayValue": {"values": [value]}}
+    assert (
+        row(attributes=[{"key": "k", "value": value}])["SpanAttributes"]["k"]
+        == "[" * 101 + "null" + "]" * 101
+    )
+
+
 def test_it_says_the_same_as_protobuf() -> None:
     def change(span: Any) -> None:
         event = span.events.add(name="exception", time_unix_nano=span.start_time_unix_nano)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -168,3 +170,24 @@ def test_a_request_gives_the_same_rows_in_whatever_company() -> None:
     assert together.spans.to_pylist() == [row for one in alone for row in one.spans.to_pylist()]
     assert together.rejections == tuple(why for one in alone for why in one.rejections)
     assert [one.spans.num_rows for one in alone] == [3, 1, 0, 2, 0]
+
+
+def test_where_ptars_and_isal_are_missing_all_comes_in_likewise() -> None:
+    program = """
+import sys
+sys.modules["ptars"] = sys.modules["isal"] = None
+import gzip
+from assay.ingest import columnar, inflate
+from assay.ingest.otlp import decode_traces
+from assay.ingest.payload import Limits, Payload
+body = gzip.compress(sys.stdin.buffer.read())
+sent = Payload(kind="traces", body=body, content_type="application/x-protobuf", content_encoding="gzip", received_ns=1)
+print(columnar.is_available, decode_traces([sent], Limits()).spans.num_rows)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=request(200).SerializeToString(),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.split() == [b"False", b"200"]

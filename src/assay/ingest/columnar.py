@@ -40,7 +40,7 @@ except ImportError:
 else:
     is_available = True
 
-UNREADABLE = (Ambiguous, DecodeError, ValueError)
+UNREADABLE = (Ambiguous, DecodeError, ValueError, pa.ArrowException)
 
 _ZERO, _EARLIEST, _LATEST = (pa.scalar(time_ns, pa.uint64()) for time_ns in (0, EARLIEST_NS, LATEST_NS))
 
@@ -58,8 +58,7 @@ def read_columns(tree: Tree, contents: Sequence[bytes], received_ns: Sequence[in
     """The items of requests, in order. `glance` has found nothing in them that needs care.
 
     Raises one of UNREADABLE where one of them can't be read this way."""
-    requests = reader_of(tree).list_to_record_batch(list(contents)).column(0)
-    items = _items(tree, requests, received_ns)
+    items = _items(tree, _nested(tree, contents), received_ns)
     if not len(items.fields):
         return (SPAN_SCHEMA if tree == "traces" else LOG_SCHEMA).empty_table()
     return _spans(items) if tree == "traces" else _records(items)
@@ -71,6 +70,15 @@ def reader_of(tree: Tree) -> Any:
     file = file_of(tree)
     export = file.message_types_by_name["Columns"].nested_types_by_name["Export"]
     return HandlerPool([file]).get_for_message(export)
+
+
+def _nested(tree: Tree, contents: Sequence[bytes]) -> Column:
+    try:
+        return reader_of(tree).list_to_record_batch(list(contents)).column(0)
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # Rust's, and no Exception
+            raise ValueError(str(error)) from None
+        raise
 
 
 def _items(tree: Tree, requests: Column, received_ns: Sequence[int]) -> _Items:

@@ -32,6 +32,7 @@ from assay.ingest.structs import (
 from assay.ingest.values import Plain, plain_text
 
 _MAX_OBJECTS = 4_000_000
+_DEEPEST = 100  # lists and maps within each other: what is further in is null
 _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
@@ -204,17 +205,17 @@ def _text(value: Value | None) -> str:
     return value.string_value if value.string_value is not None else plain_text(_plain(value))
 
 
-def _plain(value: Value | None) -> Plain:
-    if value is None:
+def _plain(value: Value | None, depth: int = 0) -> Plain:
+    if value is None or depth > _DEEPEST:
         return None
     if value.int_value is not None:
         return _whole(value.int_value)
     if value.double_value is not None:
         return _real(value.double_value)
     if value.array_value is not None:
-        return [_plain(one) for one in value.array_value.values or ()]
+        return [_plain(one, depth + 1) for one in value.array_value.values or ()]
     if value.kvlist_value is not None:
-        return {one.key: _plain(one.value) for one in value.kvlist_value.values or ()}
+        return {one.key: _plain(one.value, depth + 1) for one in value.kvlist_value.values or ()}
     scalars = (value.string_value, value.bool_value, value.bytes_value)
     return next((one for one in scalars if one is not None), None)
 

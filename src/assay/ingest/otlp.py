@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import Rejection
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
+
+log = logging.getLogger(__name__)
 
 COLUMNS_FROM = 131_072 if columnar.is_available else 2**63
 """Bytes of requests that are read as columns together: fewer are sooner read item by item."""
@@ -102,8 +105,8 @@ class _Decoder:
             try:
                 contents, received_ns = zip(*run, strict=True)
                 table = columnar.read_columns(self._tree, contents, received_ns)
-            except columnar.UNREADABLE:
-                pass  # item by item, then
+            except columnar.UNREADABLE as error:
+                log.debug("requests are read item by item: %r", error)
             else:
                 self._finish_batch()
                 self._tables.append(table)

@@ -34,10 +34,8 @@ def texts(value: Column) -> Column:
     is_other = pc.is_null(strings)
     others = {name: column.filter(is_other) for name, column in members.items()}
     given = sum(pc.count(_presence(column)).as_py() for column in members.values())
-    if (
-        given
-        != pc.sum(reduce(pc.or_, (pc.is_valid(_presence(column)) for column in others.values()))).as_py()
-    ):
+    has_one = reduce(pc.or_, (pc.is_valid(_presence(column)) for column in others.values()))
+    if given != pc.sum(has_one).as_py():
         raise Ambiguous
     return utf8(pc.replace_with_mask(strings, is_other, _others(others).cast(pa.binary())))
 
