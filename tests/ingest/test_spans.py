@@ -180,8 +180,13 @@ import gzip
 from assay.ingest import columnar, inflate
 from assay.ingest.otlp import decode_traces
 from assay.ingest.payload import Limits, Payload
-body = gzip.compress(sys.stdin.buffer.read())
-sent = Payload(kind="traces", body=body, content_type="application/x-protobuf", content_encoding="gzip", received_ns=1)
+sent = Payload(
+    kind="traces",
+    body=gzip.compress(sys.stdin.buffer.read()),
+    content_type="application/x-protobuf",
+    content_encoding="gzip",
+    received_ns=1,
+)
 print(columnar.is_available, decode_traces([sent], Limits()).spans.num_rows)
 """
     done = subprocess.run(
