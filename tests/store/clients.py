@@ -87,14 +87,14 @@ def _opinion(name: str, value: float | None, label: str = "", why: str = "", sou
     return {"name": name, "value": value, "label": label, "explanation": why, "source": source}
 
 
-_PAST: Final = {"context": [POLICY, SHIPPING]}
+_PAST: Final[Told] = {"context": [POLICY, SHIPPING]}
 _CONTEXT: Final = f"Context: {POLICY}\n{SHIPPING}"
-_LANGFUSE: Final = {
+_LANGFUSE: Final[Told] = {
     "service": "unknown_service:python",
     "provider": "",
     "attributes": {"tenant": "acme", "tags": '["beta"]'},
 }
-_MLFLOW: Final = {
+_MLFLOW: Final[Told] = {
     "user_id": "",
     "conversation_id": None,
     "version": "",
@@ -102,12 +102,12 @@ _MLFLOW: Final = {
     "provider": "",
     "reasoning_tokens": 0,
 }
-_INFERENCE: Final = {"attributes": {"tenant": "acme", "tags": '["beta"]'}}
-_PROMPT: Final = {"attributes": {"tenant": "acme", "tags": '["beta"]', "prompt.version": "v3"}}
-_TRACELOOP: Final = {"attributes": {"tenant": "acme"}}
-_NOBODY: Final = {"user_id": ""}
-_ALONE: Final = {"user_id": "", "conversation_id": None}
-_PLAIN: Final = {"cached_tokens": 0, "reasoning_tokens": 0}
+_INFERENCE: Final[Told] = {"attributes": {"tenant": "acme", "tags": '["beta"]'}}
+_PROMPT: Final[Told] = {"attributes": {"tenant": "acme", "tags": '["beta"]', "prompt.version": "v3"}}
+_TRACELOOP: Final[Told] = {"attributes": {"tenant": "acme"}}
+_NOBODY: Final[Told] = {"user_id": ""}
+_ALONE: Final[Told] = {"user_id": "", "conversation_id": None}
+_PLAIN: Final[Told] = {"cached_tokens": 0, "reasoning_tokens": 0}
 _JUDGED: Final = [
     _opinion("NonEmpty", 1.0, "pass", "has text"),
     _opinion("Length", 25.0),
@@ -185,9 +185,11 @@ CLIENTS: Final[dict[str, list[Told]]] = {
     "pydantic-evals-online": [
         _turn("Hi there!", user_id="", conversation_id="01a205f6-d847-70eb-8544-a386322a232f",
               evaluations=_JUDGED,
-              attributes={"evaluation.NonEmpty": "1", "evaluation.Length": "25", "evaluation.Tone": "neutral"}),
+              attributes={"evaluation.NonEmpty": "1", "evaluation.Length": "25",
+              "evaluation.Tone": "neutral"}),
         _turn("Can I return my shoes?", user_id="", conversation_id="01a205f6-d884-7765-b6a1-c9af8dd590d3",
-              evaluations=[{**told, "value": 38.0} if told["name"] == "Length" else told for told in _JUDGED]),
+              evaluations=[{**told,
+              "value": 38.0} if told["name"] == "Length" else told for told in _JUDGED]),
     ],
     "traceloop-openai": [
         *_talk(**_TRACELOOP),

@@ -34,8 +34,10 @@ def chain(constructor: str, content: str, **more: Any) -> dict[str, Any]:
 LANGSMITH = spans(
     "langsmith",
     ("root", "", {
-        "langsmith.span.kind": "chain", "gen_ai.operation.name": "chain", "langsmith.metadata.session_id": "s1",
-        "langsmith.metadata.user_id": "u1", "langsmith.metadata.tenant": "acme", "langsmith.span.tags": "beta, gold",
+        "langsmith.span.kind": "chain", "gen_ai.operation.name": "chain",
+        "langsmith.metadata.session_id": "s1",
+        "langsmith.metadata.user_id": "u1", "langsmith.metadata.tenant": "acme",
+        "langsmith.span.tags": "beta, gold",
         "langsmith.metadata.LANGSMITH_ENDPOINT": "http://x", "langsmith.trace.session_name": "my-project",
         "langsmith.trace.session_id": "project-uuid",
         "gen_ai.prompt": json.dumps({"messages": [{"role": "user", "content": ASKED}]}),
@@ -44,10 +46,12 @@ LANGSMITH = spans(
     ("docs", "root", {
         "langsmith.span.kind": "retriever", "gen_ai.operation.name": "embeddings",
         "gen_ai.prompt": json.dumps({"query": ASKED}),
-        "gen_ai.completion": json.dumps({"output": [{"page_content": "doc", "metadata": {}, "type": "Document"}]}),
+        "gen_ai.completion": json.dumps({"output": [{"page_content": "doc", "metadata": {},
+        "type": "Document"}]}),
     }),
     ("find", "root", {
-        "langsmith.span.kind": "tool", "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "find_order",
+        "langsmith.span.kind": "tool", "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "find_order",
         "gen_ai.prompt": json.dumps({"input": TOOL}), "gen_ai.completion": json.dumps({"output": "sent"}),
     }),
     ("call", "root", {
@@ -65,7 +69,8 @@ LANGSMITH_OPENAI = spans(
     "wrapped",
     ("call", "", {
         "langsmith.span.kind": "llm", "gen_ai.operation.name": "chat", "langsmith.metadata.thread_id": "s1",
-        "langsmith.metadata.user_id": "u1", "langsmith.metadata.ls_model_name": "gpt-4o", "gen_ai.system": "openai",
+        "langsmith.metadata.user_id": "u1", "langsmith.metadata.ls_model_name": "gpt-4o",
+        "gen_ai.system": "openai",
         "gen_ai.prompt": json.dumps({"messages": OPENAI, "model": "gpt-4o"}),
         "gen_ai.completion": json.dumps({"id": "x", "choices": [
             {"index": 0, "message": {"role": "assistant", "content": ANSWERED, "tool_calls": None}}]}),
@@ -89,7 +94,8 @@ TRACELOOP = spans(
     ("call", "root", {
         "llm.request.type": "chat", "gen_ai.system": "OpenAI", "gen_ai.request.model": "gpt-4o",
         "gen_ai.response.model": "gpt-4o-2024", "gen_ai.prompt.0.role": "system",
-        "gen_ai.prompt.0.content": "Be kind.", "gen_ai.prompt.1.role": "user", "gen_ai.prompt.1.content": ASKED,
+        "gen_ai.prompt.0.content": "Be kind.", "gen_ai.prompt.1.role": "user",
+        "gen_ai.prompt.1.content": ASKED,
         "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": ANSWERED,
         "gen_ai.completion.0.finish_reason": "stop", "gen_ai.usage.prompt_tokens": "42",
         "gen_ai.usage.completion_tokens": "17", "llm.usage.total_tokens": "59",
@@ -108,12 +114,14 @@ VERCEL = spans(
     }),
     ("call", "root", {
         "ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "gpt-4o",
-        "ai.model.provider": "openai.chat", "ai.response.model": "gpt-4o-2024", "gen_ai.system": "openai.chat",
+        "ai.model.provider": "openai.chat", "ai.response.model": "gpt-4o-2024",
+        "gen_ai.system": "openai.chat",
         "ai.prompt.messages": json.dumps([
             {"role": "system", "content": "Be kind."},
             {"role": "user", "content": [{"type": "text", "text": ASKED}]}]),
         "ai.response.text": ANSWERED, "ai.usage.promptTokens": "42", "ai.usage.completionTokens": "17",
-        "gen_ai.usage.input_tokens": "42", "gen_ai.usage.output_tokens": "17", "ai.usage.cachedInputTokens": "8",
+        "gen_ai.usage.input_tokens": "42", "gen_ai.usage.output_tokens": "17",
+        "ai.usage.cachedInputTokens": "8",
         "ai.usage.reasoningTokens": "3", "ai.response.msToFirstChunk": "44.5",
     }),
     ("find", "root", {
@@ -150,7 +158,8 @@ LOGFIRE = spans(
         "gen_ai.usage.input_tokens": "42", "gen_ai.usage.output_tokens": "17", "operation.cost": "0.75",
         "events": json.dumps([
             {"content": ASKED, "role": "user", "event.name": "gen_ai.user.message"},
-            {"index": 0, "message": {"role": "assistant", "content": ANSWERED}, "event.name": "gen_ai.choice"}]),
+            {"index": 0, "message": {"role": "assistant", "content": ANSWERED},
+            "event.name": "gen_ai.choice"}]),
     }),
     ("find", "root", {
         "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "find_order", "tool_arguments": TOOL,
@@ -216,7 +225,8 @@ RESPONSES = spans(
             {"type": "input_text", "text": ASKED}]}]}),
         "output.value": json.dumps({"output": [
             {"type": "reasoning", "summary": []},
-            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": ANSWERED}]}]}),
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text",
+            "text": ANSWERED}]}]}),
         "llm.token_count.prompt": "42", "llm.token_count.completion": "17",
     }),
 )  # fmt: skip
@@ -227,7 +237,8 @@ ANTHROPIC = spans(
         "mlflow.llm.model": '"claude"', "mlflow.llm.provider": '"anthropic"',
         "mlflow.spanInputs": json.dumps({"system": "Be kind.", "messages": [{"role": "user", "content": [
             {"type": "text", "text": ASKED}]}]}),
-        "mlflow.spanOutputs": json.dumps({"role": "assistant", "content": [{"type": "text", "text": ANSWERED}]}),
+        "mlflow.spanOutputs": json.dumps({"role": "assistant", "content": [{"type": "text",
+        "text": ANSWERED}]}),
         "mlflow.chat.tokenUsage": '{"input_tokens": 42, "output_tokens": 17}',
         "mlflow.llm.cost": '{"input_cost": 0.5, "output_cost": 0.25, "total_cost": 0.75}',
         "mlflow.linkedPrompts": '[{"name": "greeting", "version": "3"}]',
@@ -245,10 +256,12 @@ LLAMAINDEX = spans(
 BEDROCK = spans(
     "bedrock",
     ("call", "", {
-        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "nova",
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "aws.bedrock",
+        "gen_ai.request.model": "nova",
         "session.id": "s1", "user.id": "u1",
         "input.value": json.dumps({"messages": [{"role": "user", "content": [{"text": ASKED}]}]}),
-        "output.value": json.dumps({"output": {"message": {"role": "assistant", "content": [{"text": ANSWERED}]}}}),
+        "output.value": json.dumps({"output": {"message": {"role": "assistant",
+        "content": [{"text": ANSWERED}]}}}),
         "gen_ai.usage.input_tokens": "42", "gen_ai.usage.output_tokens": "17",
     }),
 )  # fmt: skip
@@ -321,20 +334,20 @@ def test_a_tool_that_only_a_message_calls(telemetry: Telemetry) -> None:
         {"id": "c", "type": "function", "function": {"name": "look", "arguments": TOOL}}]}]  # fmt: skip
     parts = [{"role": "assistant", "parts": [
         {"type": "tool_call", "id": "c", "name": "look", "arguments": {"order": 7}}]}]  # fmt: skip
-    flat = {
+    flat: dict[str, Any] = {
         "openinference.span.kind": "LLM",
         "llm.output_messages.0.message.role": "assistant",
         "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "look",
         "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": TOOL,
         "llm.output_messages.0.message.tool_calls.1.tool_call.function.name": "rest",
     }
-    chat = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
-    ran = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look"}
+    chat: dict[str, Any] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+    ran: dict[str, Any] = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look"}
     told = [
-        span("a", trace="a", **chat, **{"gen_ai.output.messages": json.dumps(openai)}),
-        span("b", trace="b", **chat, **{"gen_ai.output.messages": json.dumps(parts)}),
+        span("a", trace="a", **chat, gen_ai__output__messages=json.dumps(openai)),
+        span("b", trace="b", **chat, gen_ai__output__messages=json.dumps(parts)),
         span("c", trace="c", **flat),
-        span("d", trace="d", **chat, **{"gen_ai.output.messages": json.dumps(parts)}),
+        span("d", trace="d", **chat, gen_ai__output__messages=json.dumps(parts)),
         span("e", "d", trace="d", **ran),
     ]
     telemetry.insert("otel_traces", table(told))
@@ -349,8 +362,8 @@ def test_a_tool_that_only_a_message_calls(telemetry: Telemetry) -> None:
 
 def test_the_counts_of_redactions_add_up(telemetry: Telemetry) -> None:
     told = [
-        span("a", **{"assay.redactions": "2"}),
-        span("b", "a", **{"assay.redactions": "3"}),
+        span("a", assay__redactions="2"),
+        span("b", "a", assay__redactions="3"),
         span("c", "a"),
     ]
     telemetry.insert("otel_traces", table(told))

@@ -44,7 +44,7 @@ def record(
 
 
 def verdict(name: str, score: str, trace: str = "", span_id: str = "", **more: Any) -> dict[str, Any]:
-    told = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": score}
+    told: dict[str, Any] = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": score}
     return record(RESULT, trace, span_id, **told, **more)
 
 
@@ -94,12 +94,12 @@ def test_the_details_of_a_call_may_be_a_log_record(telemetry: Telemetry) -> None
     def said(role: str, text: str) -> str:
         return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
 
-    messages = {
+    messages: dict[str, Any] = {
         "gen_ai.input.messages": said("user", "Why?"),
         "gen_ai.output.messages": said("assistant", "So."),
     }
-    name = "gen_ai.client.inference.operation.details"
-    send(telemetry, record("", "t1", "call", **messages, **{"event.name": name}))
+    messages["event.name"] = "gen_ai.client.inference.operation.details"
+    send(telemetry, record("", "t1", "call", **messages))
     telemetry.insert("otel_traces", table(CALL))
     (row,) = interactions(telemetry)
     assert (row["input"], row["output"]) == ("Why?", "So.")
@@ -107,7 +107,7 @@ def test_the_details_of_a_call_may_be_a_log_record(telemetry: Telemetry) -> None
 
 def test_a_span_that_has_its_text_is_trusted_more(telemetry: Telemetry) -> None:
     send(telemetry, *MESSAGES)
-    own = {"gen_ai.input.messages": json.dumps([{"role": "user", "content": "Mine"}])}
+    own: dict[str, Any] = {"gen_ai.input.messages": json.dumps([{"role": "user", "content": "Mine"}])}
     telemetry.insert("otel_traces", table([CALL[0], span("call", "root", at=1, **own)]))
     (row,) = interactions(telemetry)
     assert (row["input"], row["output"]) == ("Mine", "So.")
@@ -120,15 +120,15 @@ def test_other_log_records_are_nobodys(telemetry: Telemetry) -> None:
 
 def test_a_verdict_in_a_trace_of_its_own_is_its_targets(telemetry: Telemetry) -> None:
     """OpenInference's evaluations after the fact: a span that links to the one that it is about."""
-    annotations = {
+    annotations: dict[str, Any] = {
         "openinference.span.kind": "EVALUATOR",
         "annotations.0.annotation.name": "relevance",
         "annotations.0.annotation.score": "0.25",
         "annotations.0.annotation.label": "poor",
         "annotations.0.annotation.annotator_kind": "HUMAN",
     }
-    judge = {**span("judge", trace="t9", **annotations), "Links.TraceId": ["t1"], "Links.SpanId": ["call"],
-             "Links.TraceState": [""], "Links.Attributes": [[]]}  # fmt: skip
+    links = {"TraceId": "t1", "SpanId": "call", "TraceState": "", "Attributes": []}
+    judge = span("judge", trace="t9", **annotations) | {f"Links.{k}": [v] for k, v in links.items()}
     telemetry.insert("otel_traces", table([judge]))
     assert interactions(telemetry) == []
     telemetry.insert("otel_traces", table(CALL))
@@ -141,8 +141,8 @@ def test_a_verdict_in_a_trace_of_its_own_is_its_targets(telemetry: Telemetry) ->
 
 @pytest.mark.parametrize("verdict_first", [True, False])
 def test_a_verdict_may_name_the_response_alone(telemetry: Telemetry, verdict_first: bool) -> None:
-    told = verdict("Relevance", "0.5", **{"gen_ai.response.id": "r1"})
-    answered = span("a", **{"gen_ai.operation.name": "chat", "gen_ai.response.id": "r1"})
+    named: dict[str, Any] = {"gen_ai.response.id": "r1"}
+    told, answered = verdict("Relevance", "0.5", **named), span("a", gen_ai__operation__name="chat", **named)
     if verdict_first:
         send(telemetry, told)
     telemetry.insert("otel_traces", table([answered, span("b", trace="t2")]))
@@ -159,7 +159,7 @@ def test_a_verdict_may_name_the_response_alone(telemetry: Telemetry, verdict_fir
 
 
 def test_a_verdict_may_name_the_conversation_alone(telemetry: Telemetry) -> None:
-    talk = {"gen_ai.conversation.id": "c1"}
+    talk: dict[str, Any] = {"gen_ai.conversation.id": "c1"}
     turns = [
         span("a", trace="t1", **talk),
         span("b", trace="t2", at=60, **talk),
@@ -178,7 +178,8 @@ def test_what_has_no_spans_holds_nothing_up(telemetry: Telemetry) -> None:
         report = settle(telemetry, (), words={}, prices=(), idle_s=900.0, now=now)
         return report.interactions, report.conversations, report.unsettled
 
-    send(telemetry, *MESSAGES, verdict("x", "1", **{"gen_ai.response.id": "nobody"}))
+    nobody: dict[str, Any] = {"gen_ai.response.id": "nobody"}
+    send(telemetry, *MESSAGES, verdict("x", "1", **nobody))
     assert run() == (0, 0, 0)
     put(telemetry, turn("a", "talk"))
     assert run() == (1, 1, 0)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Final
 
-from assay.store.telemetry.conventions import FREE, HIDDEN, KEYS, LATE, Field
+from assay.store.telemetry.conventions import FREE, HIDDEN, KEYS, Field
 from assay.store.telemetry.dialect import Stage
 
 MORE: Final = "Array(Tuple(UInt16, String, String))"

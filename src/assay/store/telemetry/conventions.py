@@ -39,7 +39,6 @@ class Field(IntEnum):
     PARAMETERS = 22
     PROVIDER = 32
     CACHED = 33
-    WRITTEN = 34
     REASONING = 35
     USAGE = 36
     IN_DETAILS = 37
@@ -54,11 +53,9 @@ class Field(IntEnum):
     PROMPT_VERSION = 46
     PROMPTS = 47
     TEMPLATE = 48
-    VARIABLES = 49
     VERSION = 50
     ENVIRONMENT = 51
     RESPONSE = 52
-    CALL_ID = 53
     AGENT = 54
     REDACTIONS = 55
     EXPLICIT = 56
@@ -317,13 +314,6 @@ KEYS: Final[Mapping[Field, tuple[str, ...]]] = {
         "gen_ai.usage.cached_tokens",
         "gen_ai.usage.input_tokens.cached",
     ),
-    Field.WRITTEN: (
-        "gen_ai.usage.cache_write.input_tokens",
-        "gen_ai.usage.cache_creation.input_tokens",
-        "llm.token_count.prompt_details.cache_write",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "ai.usage.inputTokenDetails.cacheWriteTokens",
-    ),
     Field.REASONING: (
         "gen_ai.usage.reasoning.output_tokens",
         "llm.token_count.completion_details.reasoning",
@@ -372,7 +362,6 @@ KEYS: Final[Mapping[Field, tuple[str, ...]]] = {
     ),
     Field.PROMPTS: ("mlflow.linkedPrompts", "ai.telemetry.metadata.langfusePrompt"),
     Field.TEMPLATE: ("llm.prompt_template.template", "traceloop.prompt.template"),
-    Field.VARIABLES: ("llm.prompt_template.variables", "traceloop.prompt.template_variables"),
     Field.VERSION: (
         "service.version",
         "langfuse.release",
@@ -386,7 +375,6 @@ KEYS: Final[Mapping[Field, tuple[str, ...]]] = {
         "langfuse.environment",
     ),
     Field.RESPONSE: ("gen_ai.response.id", "ai.response.id", "llm.response.id"),
-    Field.CALL_ID: ("gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id", "tool.id"),
     Field.AGENT: ("gen_ai.agent.name", "agent.name", "agent_name"),
     Field.REDACTIONS: ("assay.redactions",),
     Field.METADATA: (
@@ -413,7 +401,7 @@ KEYS: Final[Mapping[Field, tuple[str, ...]]] = {
 
 FREE: Final[Mapping[str, Field]] = {
     "assay.attr.": Field.EXPLICIT,
-    **{prefix: Field.NAMED for prefix in (*_PROPERTIES, "mlflow.traceTag.")},
+    **dict.fromkeys((*_PROPERTIES, "mlflow.traceTag."), Field.NAMED),
 }
 """Prefixes behind which an application puts names of its own: what logs can be divided by."""
 

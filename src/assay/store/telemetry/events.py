@@ -67,25 +67,30 @@ def _picked() -> Stage:
     """What the attributes say; the body of an event of 1.36 and before is a message, or holds one."""
     body = first_of("Body", "LogAttributes['gen_ai.event.content']", "LogAttributes['content']")
     spoken = f"if(startsWith({body}, '{{'), concat('{{\"role\":\"user\",', substring({body}, 2)), {body})"
+    said = f"multiIf({_EVENT} = '{{0}}', {{1}}, {_EVENT} = '{DETAILS}', {{2}}, '')"
+    content = f"JSONExtractString({body}, 'content')"
     return {
         "event": _EVENT,
         "conversation": f"replaceAll({pick(Field.CONVERSATION)}, '\"', '')",
         "response": pick(Field.RESPONSE),
-        "asked": f"multiIf({_EVENT} = 'gen_ai.user.message', {spoken}, {_EVENT} = '{DETAILS}', {pick(Field.IN)}, '')",
-        "answered": f"multiIf({_EVENT} = 'gen_ai.choice', {body}, {_EVENT} = '{DETAILS}', {pick(Field.OUT)}, '')",
+        "asked": said.format("gen_ai.user.message", spoken, pick(Field.IN)),
+        "answered": said.format("gen_ai.choice", body, pick(Field.OUT)),
         "instructed": (
-            f"multiIf({_EVENT} = 'gen_ai.system.message', {first_of(f'JSONExtractString({body}, {chr(39)}content{chr(39)})', body)}, "
-            f"{pick(Field.SYSTEM)})"
+            f"if({_EVENT} = 'gen_ai.system.message', {first_of(content, body)}, {pick(Field.SYSTEM)})"
         ),
         "more": f"arraySort({chosen('LogAttributes', LATE, Field.OPINION_BY)})",
-        "key": "cityHash64(TraceId, SpanId, Timestamp, Body, EventName, mapKeys(LogAttributes), mapValues(LogAttributes))",
+        "key": (
+            "cityHash64(TraceId, SpanId, Timestamp, Body, EventName, mapKeys(LogAttributes), "
+            "mapValues(LogAttributes))"
+        ),
     }
 
 
 def _said() -> Stage:
     owner = (
         f"multiIf(TraceId != '', TraceId, event != '{RESULT}', '', response != '', "
-        f"concat('{BY_RESPONSE}', response), conversation != '', concat('{BY_CONVERSATION}', conversation), '')"
+        f"concat('{BY_RESPONSE}', response), conversation != '', "
+        f"concat('{BY_CONVERSATION}', conversation), '')"
     )
     return {
         "owner": owner,

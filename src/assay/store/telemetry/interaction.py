@@ -19,6 +19,9 @@ is a root where it names no parent."""
 MAX_HEARD: Final = 256
 """Log records of a trace that are asked for what was said."""
 
+MAX_TEMPLATE_CHARS: Final = 200
+"""A prompt's template is told by its beginning: it is to be divided by, not to be read."""
+
 TOOLS: Final = "Array(Tuple(name String, arguments String, result String, error UInt8))"
 CALLED: Final = (
     "Array(Tuple(type String, name String, toolName String, arguments String, args String, input String, "
@@ -84,23 +87,23 @@ def _chosen() -> Stage:
         "arrayMap((x, p, n) -> (toUInt8(if(x.2.input = '', 0, 2)), toUInt8(1), NOT on_root[p], p, "
         "toUInt32(n), x.2.input), quotes, quoted_at, arrayEnumerate(quotes)))"
     )
-    speaks = "k IN ('llm', 'agent')"
     answered = (
-        "arrayConcat(arrayMap((g, r, k, e, i, s) -> (toUInt8(if(r OR {0}, g, 0)), toUInt8(0), NOT r, k != 'llm', "
+        "arrayConcat(arrayMap((g, r, k, e, i, s) -> "
+        "(toUInt8(if(r OR k IN ('llm', 'agent'), g, 0)), toUInt8(0), NOT r, k != 'llm', "
         "e, i, s), all_grade_out, on_root, all_kind, all_end_ns, places, ids), "
         "arrayMap((x, p, n) -> (toUInt8(if(x.2.output = '', 0, 2)), toUInt8(1), NOT on_root[p], "
-        "all_kind[p] != 'llm', if(p = 0, x.2.time_ns, all_end_ns[p]), toUInt32({1} - n), x.2.output), "
-        "quotes, quoted_at, arrayEnumerate(quotes)))"
-    ).format(speaks, MAX_HEARD)
+        f"all_kind[p] != 'llm', if(p = 0, x.2.time_ns, all_end_ns[p]), toUInt32({MAX_HEARD} - n), "
+        "x.2.output), quotes, quoted_at, arrayEnumerate(quotes)))"
+    )
+    spoken = f"arrayFilter(c -> c.1 > 0, {answered})"
+    latest = f"arraySort(c -> (-c.1, c.2, c.3, c.4, -c.5, -toInt64(c.6)), {spoken})"
     first_text = "arrayFirst(t -> t != '', arrayConcat(arrayFilter((t, r) -> r, {0}, on_root), {0}))"
     metadata = f"arrayMap(ms -> {field_of(Field.METADATA)}, all_more)"
     tags = f"arrayMap(ms -> {field_of(Field.TAG)}, all_more)"
     timed = "arrayFilter((t, s) -> s > 0, {0}, all_start_ns)"
     return {
         "asking": f"arraySort(c -> (-c.1, c.2, c.3, c.4, c.5), arrayFilter(c -> c.1 > 0, {asked}))[1]",
-        "answering": (
-            f"arraySort(c -> (-c.1, c.2, c.3, c.4, -c.5, -toInt64(c.6)), arrayFilter(c -> c.1 > 0, {answered}))[1]"
-        ),
+        "answering": f"{latest}[1]",
         "start": f"arrayMin({timed.format('all_start_ns')})",
         "end": f"arrayMax({timed.format('all_end_ns')})",
         "root_ns": (
@@ -139,11 +142,14 @@ def _pairs() -> str:
     prompts = f"JSONExtract({field_of(Field.PROMPTS, 'said')}, 'Array(Tuple(name String, version String))')"
     prompt = first_of(field_of(Field.PROMPT_NAME, "said"), f"({prompts})[1].name")
     version = first_of(field_of(Field.PROMPT_VERSION, "said"), f"({prompts})[1].version")
+    template, agent = (field_of(field, "said") for field in (Field.TEMPLATE, Field.AGENT))
     thought = "if(isNull(e.2), e.3, toString(assumeNotNull(e.2)))"
     return (
         f"arrayConcat({named.format(int(Field.EXPLICIT))}, {named.format(int(Field.NAMED))}, "
         f"if(metadata = '', [], {listed}), [('tags', tags), ('prompt.name', {prompt}), "
-        f"('prompt.version', {version})], "
+        f"('prompt.version', {version}), "
+        f"('prompt.template', substringUTF8({template}, 1, {MAX_TEMPLATE_CHARS})), "
+        f"('agent', {value.format(agent)})], "
         f"arrayMap(e -> (concat('evaluation.', e.1), {thought}), evaluations))"
     )
 
@@ -182,7 +188,8 @@ def _arguments(text: str) -> str:
 
 def _alone(text: str, key: str) -> str:
     """What an object says that has this key only; a JSON string without its quotation marks."""
-    inner = f"if(match({text}, '^[{{] *\"{key}\" *:') AND length(JSONExtractKeys({text})) = 1, JSONExtractRaw({text}, '{key}'), {text})"
+    only = f"match({text}, '^[{{] *\"{key}\" *:') AND length(JSONExtractKeys({text})) = 1"
+    inner = f"if({only}, JSONExtractRaw({text}, '{key}'), {text})"
     return (
         f"arrayMap(t -> if(startsWith(t, '\"') AND endsWith(t, '\"'), JSONExtractString(t), t), [{inner}])[1]"
     )
@@ -233,7 +240,9 @@ def _columns() -> Stage:
         "redactions": _redactions(),
         "attributes": f"CAST({unique}, 'Map(String, String)')",
         "tools": f"CAST(arrayConcat(ran, {missing}), '{TOOLS}')",
-        "context": "arrayDistinct(arrayFilter(t -> t != '', arrayFlatten(arrayMap(x -> x.2.documents, lines))))",
+        "context": (
+            "arrayDistinct(arrayFilter(t -> t != '', arrayFlatten(arrayMap(x -> x.2.documents, lines))))"
+        ),
         "queries": (
             "arrayDistinct(arrayFilter(t -> t != '', arrayMap(x -> "
             f"{query}, arrayFilter(x -> x.2.kind = 'retrieval', lines))))"

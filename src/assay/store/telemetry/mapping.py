@@ -22,7 +22,7 @@ from assay.store.telemetry.attributes import (
     pick,
 )
 from assay.store.telemetry.conventions import KINDS, LATE, Field
-from assay.store.telemetry.dialect import Stage, first_of, is_plain, staged, transform
+from assay.store.telemetry.dialect import Stage, first_of, staged, transform
 from assay.store.telemetry.schema import Feed, Table
 
 RANK = ("richness UInt64", "hash UInt64")
@@ -132,7 +132,7 @@ SILENT = "('tool', 'retrieval', 'embedding', 'evaluator', 'guardrail')"
 """Kinds of span in which nobody speaks with the user."""
 DETAILS = "gen_ai.client.inference.operation.details"
 RESULT = "gen_ai.evaluation.result"
-FIRST_TOKEN = (
+STREAMING = (
     r"^(First Token Stream Event|(gen_ai|llm)[.]content[.]completion[.]chunk|mlflow[.]chunk[.]item[.]0)$"
 )
 DOCUMENT = (
@@ -158,9 +158,12 @@ def map_spans(source: str) -> str:
         "conversation_ids": "if(conversation_id = '' OR is_verdict, [], [conversation_id])",
         "response_ids": "if(response = '' OR is_verdict, [], [cityHash64(response)])",
         "facts": f"CAST(if(is_verdict, map(), map(SpanId, {_tuple(FACTS)})), '{map_type(FACTS)}')",
-        "texts": f"CAST(if(NOT is_verdict AND ({told}), map(SpanId, {_tuple(TEXTS)}), map()), '{map_type(TEXTS)}')",
+        "texts": (
+            f"CAST(if(NOT is_verdict AND ({told}), map(SpanId, {_tuple(TEXTS)}), map()), '{map_type(TEXTS)}')"
+        ),
         "told": (
-            f"CAST(if(is_verdict, map(SpanId, (start_ns, Links.SpanId[1], {verdict})), map()), '{map_type(TOLD)}')"
+            f"CAST(if(is_verdict, map(SpanId, (start_ns, Links.SpanId[1], {verdict})), map()), "
+            f"'{map_type(TOLD)}')"
         ),
     }
     return staged(SPAN_COLUMNS, source, stages(), row)
@@ -185,9 +188,9 @@ def map_type(fields: tuple[str, ...]) -> str:
 def _picked() -> Stage:
     """What one attribute says."""
     said = f"lower(replaceAll({pick(Field.KIND)}, '\"', ''))"
-    by_name = "if({0} = '' AND has(fields, {1}) AND has(fields, {2}), 'llm', 'other')".format(
-        pick(Field.KIND), int(Field.MODEL), int(Field.TOKENS_IN)
-    )
+    counts = f"has(fields, {int(Field.MODEL)}) AND has(fields, {int(Field.TOKENS_IN)})"
+    by_name = f"if({pick(Field.KIND)} = '' AND {counts}, 'llm', 'other')"
+    of_resource = codes_of("ResourceAttributes", RESOURCE)
     asked_model = f"JSONExtractString({pick(Field.PARAMETERS)}, 'model')"
     return {
         "richness": RICHNESS,
@@ -205,11 +208,11 @@ def _picked() -> Stage:
         "raw_out": first_of(pick(Field.OUT), pick(Field.BOTH), "told_in_events[2]"),
         "documents_raw": pick(Field.DOCUMENTS),
         "start_ns": "toUnixTimestamp64Nano(Timestamp)",
-        "first_event": f"arrayFirstIndex(n -> match(n, '{FIRST_TOKEN}'), Events.Name)",
+        "first_event": f"arrayFirstIndex(n -> match(n, '{STREAMING}'), Events.Name)",
         "flat": chosen("SpanAttributes", Field.ROLE_IN, Field.CALL_ARGUMENTS),
         "more": (
             f"arrayConcat(told_opinions, arraySort({chosen('SpanAttributes', LATE, Field.OPINION_BY)}), "
-            f"{chosen('ResourceAttributes', LATE, Field.OPINION_BY, codes=codes_of('ResourceAttributes', RESOURCE))})"
+            f"{chosen('ResourceAttributes', LATE, Field.OPINION_BY, codes=of_resource)})"
         ),
     }
 
@@ -223,7 +226,8 @@ def events() -> Stage:
     """What only span events say: the messages of 1.36 and before, and of those who put them there now."""
     attribute = "Events.Attributes[indexOf(Events.Name, '{0}')][{1}]"
     text = first_of("a['content']", "a['message']", "a['gen_ai.event.content']")
-    last = f"arrayLast(t -> t != '', arrayMap((a, n) -> if(n = s.4, {text}, ''), Events.Attributes, Events.Name))"
+    said = f"arrayMap((a, n) -> if(n = s.4, {text}, ''), Events.Attributes, Events.Name)"
+    last = f"arrayLast(t -> t != '', {said})"
     found = first_of(
         attribute.format(DETAILS, "s.1"), "Events.Attributes[indexOf(Events.Name, s.2)][s.3]", last
     )
@@ -289,6 +293,7 @@ def _rest() -> Stage:
     """The remaining fields of the tuples."""
     exception = "Events.Attributes[indexOf(Events.Name, 'exception')]['exception.message']"
     message = first_of("StatusMessage", exception, pick(Field.WENT_WRONG), "'error'")
+    shown = "multiIf(text_{0} != '', text_{0}, kind = 'llm' OR NOT has(fields, {1}), '', raw_{0})"
     grade = "toUInt8(multiIf({0} != '' AND is_spoken, 2, kind != 'llm' AND has(fields, {1}), 1, 0))"
     return {
         "parent_id": "ParentSpanId",
@@ -297,8 +302,8 @@ def _rest() -> Stage:
             "if(first_event = 0, toInt64(0), toUnixTimestamp64Nano(Events.Timestamp[first_event]) - start_ns)"
         ),
         "message": f"if(error, substringUTF8({message}, 1, {MAX_MESSAGE_CHARS}), '')",
-        "input": f"multiIf(text_in != '', text_in, kind = 'llm' OR NOT has(fields, {int(Field.IN)}), '', raw_in)",
-        "output": f"multiIf(text_out != '', text_out, kind = 'llm' OR NOT has(fields, {int(Field.OUT)}), '', raw_out)",
+        "input": shown.format("in", int(Field.IN)),
+        "output": shown.format("out", int(Field.OUT)),
         "grade_in": grade.format("text_in", int(Field.IN)),
         "grade_out": grade.format("text_out", int(Field.OUT)),
         "name": f"if(kind = 'tool', {first_of(_bare(Field.TOOL), 'toString(SpanName)')}, '')",
@@ -346,8 +351,14 @@ def _opinions() -> str:
         Field.OPINION_WHY: "gen_ai.evaluation.explanation",
     }
     codes = [field * TRUST for field in keys]
-    told = f"arrayMap((c, k) -> (toUInt16(c), concat('event.', toString(i)), a[k]), {codes}, {list(keys.values())})"
-    each = f"arrayMap((a, n, i) -> if(n = '{RESULT}', {told}, []), Events.Attributes, Events.Name, arrayEnumerate(Events.Name))"
+    told = (
+        "arrayMap((c, k) -> (toUInt16(c), concat('event.', toString(i)), a[k]), "
+        f"{codes}, {list(keys.values())})"
+    )
+    each = (
+        f"arrayMap((a, n, i) -> if(n = '{RESULT}', {told}, []), "
+        "Events.Attributes, Events.Name, arrayEnumerate(Events.Name))"
+    )
     return f"arrayFilter(o -> o.3 != '', arrayFlatten({each}))"
 
 

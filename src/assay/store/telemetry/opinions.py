@@ -32,16 +32,18 @@ def _evaluation() -> str:
     def one(field: Field) -> str:
         return f"arrayFirst(o -> o.1 = g AND o.2 = {int(field)}, os).3"
 
-    value = f"transform(lower({one(Field.OPINION_SCORE)}), ['true', 'false'], ['1', '0'], {one(Field.OPINION_SCORE)})"
+    score = one(Field.OPINION_SCORE)
+    value = f"transform(lower({score}), ['true', 'false'], ['1', '0'], {score})"
     number = f"arrayMap(v -> if(isFinite(toFloat64OrZero(v)), toFloat64OrNull(v), NULL), [{value}])[1]"
     return (
-        f"({first_of(one(Field.OPINION_NAME), NAMELESS)}, {number}, {one(Field.OPINION_LABEL)}, {one(Field.OPINION_WHY)}, "
-        f"lower({one(Field.OPINION_BY)}))"
+        f"({first_of(one(Field.OPINION_NAME), NAMELESS)}, {number}, {one(Field.OPINION_LABEL)}, "
+        f"{one(Field.OPINION_WHY)}, lower({one(Field.OPINION_BY)}))"
     )
 
 
 def opinion() -> str:
     """The lowest score in [0, 1] that a user gave, 2 without any; a thumb of -1 counts as 0."""
     human = "e.5 = 'human' OR positionCaseInsensitive(e.1, 'feedback') > 0"
-    scores = f"arrayMap(e -> assumeNotNull(e.2), arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND ({human}), evaluations))"
+    own = f"arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND ({human}), evaluations)"
+    scores = f"arrayMap(e -> assumeNotNull(e.2), {own})"
     return f"arrayMin(arrayMap(s -> greatest(s, 0.), arrayConcat([2.], {scores})))"

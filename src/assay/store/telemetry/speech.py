@@ -61,7 +61,8 @@ def _opened(text: str) -> str:
 def _list() -> str:
     """The JSON list of messages: the text itself, one of an object's lists, or the object as the only one."""
     found = ", ".join(f"j.3.{key}" for key in LISTS)
-    one = "if(j.3.role != '', j.2, arrayFirst(t -> startsWith(t, '{'), [j.3.message, j.3.output, j.3.content]))"
+    held = "[j.3.message, j.3.output, j.3.content]"
+    one = f"if(j.3.role != '', j.2, arrayFirst(t -> startsWith(t, '{{'), {held}))"
     return f"arrayFirst(t -> startsWith(t, '['), [j.2, {found}, concat('[', {one}, ']')])"
 
 
@@ -91,12 +92,14 @@ def _talk() -> str:
 def _bodies() -> str:
     """The last text, or list of parts with a text in it, by the side's own role, the system, or nobody."""
     says = "m.2 != '' AND (NOT startsWith(m.2, '[') OR position(m.2, '\"text\"') > 0)"
-    return f"arrayMap(r -> arrayLast(m -> has(r, m.1) AND {says}, j.2).2, [{ROLES}[j.1], {ROLES}[3], ['', 'text']])"
+    roles = f"[{ROLES}[j.1], {ROLES}[3], ['', 'text']]"
+    return f"arrayMap(r -> arrayLast(m -> has(r, m.1) AND {says}, j.2).2, {roles})"
 
 
 def _calls() -> str:
     """The calls of tools in an answer, as they came."""
-    return "arrayLast(t -> position(t, '\"tool') > 0 OR position(t, '\"function') > 0, arrayConcat(j.2.2, j.2.3))"
+    called = "position(t, '\"tool') > 0 OR position(t, '\"function') > 0"
+    return f"arrayLast(t -> {called}, arrayConcat(j.2.2, j.2.3))"
 
 
 def _texts() -> str:

@@ -30,7 +30,10 @@ DETAILS: Final = (
     "completion_tokens_details Tuple(reasoning_tokens String))"
 )
 """Usage as JSON: Langfuse's own and OpenAI's words for it, MLflow's, Langtrace's."""
-COSTS: Final = "Tuple(total String, total_cost String, input String, output String, input_cost String, output_cost String)"
+COSTS: Final = (
+    "Tuple(total String, total_cost String, input String, output String, "
+    "input_cost String, output_cost String)"
+)
 
 
 def field_of(field: Field, more: str = "ms") -> str:
@@ -94,7 +97,8 @@ def _costs() -> str:
     json = f"arrayMap(c -> JSONExtract(c, '{COSTS}'), [{field_of(Field.COSTS)}])[1]"
     total = f"arrayMap(c -> toFloat64OrNull({first_of('c.total', 'c.total_cost')}), [{json}])[1]"
     summed = (
-        f"arrayMap(c -> if(c.input = '' AND c.output = '' AND c.input_cost = '' AND c.output_cost = '', NULL, "
+        "arrayMap(c -> if(c.input = '' AND c.output = '' AND c.input_cost = '' AND c.output_cost = '', "
+        "NULL, "
         "toFloat64OrZero(c.input) + toFloat64OrZero(c.output) + toFloat64OrZero(c.input_cost) "
         f"+ toFloat64OrZero(c.output_cost)), [{json}])[1]"
     )
@@ -132,7 +136,8 @@ def _first_ms() -> str:
     """The time to the first token of one call, NULL where it did not come."""
     moment = f"parseDateTime64BestEffortOrNull(replaceAll({field_of(Field.FIRST_TOKEN)}, '\"', ''), 9, 'UTC')"
     told = (
-        f"coalesce(toFloat64OrNull({field_of(Field.TTFT_S)}) * 1000, toFloat64OrNull({field_of(Field.TTFT_MS)}), "
+        f"coalesce(toFloat64OrNull({field_of(Field.TTFT_S)}) * 1000, "
+        f"toFloat64OrNull({field_of(Field.TTFT_MS)}), "
         f"(toUnixTimestamp64Nano({moment}) - s) / 1e6, if(n > 0, n / 1e6, NULL))"
     )
     return f"arrayMap(t -> if(t BETWEEN 0 AND 1e9, t, NULL), [{told}])[1]"
