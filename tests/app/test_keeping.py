@@ -125,6 +125,30 @@ def test_a_user_is_forgotten_everywhere_and_others_are_not(
     assert not any(table.before for table in again.tables)
 
 
+def test_evaluations_without_a_trace_go_too(open_project: Open, telemetry: Telemetry) -> None:
+    application = open_project(CODE)
+    day = NOW - timedelta(days=1)
+    answered: Any = {"user.id": "jane", "gen_ai.response.id": "resp-1"}
+    send(application, turn("a", "one", start=day, **answered), said("rob", "b", "two", day))
+    for name, attributes in {
+        "resp-1": {"gen_ai.response.id": "resp-1"},
+        "one": {"gen_ai.conversation.id": "one"},
+        "two": {"gen_ai.conversation.id": "two"},
+    }.items():
+        result = {"event.name": "gen_ai.evaluation.result", "gen_ai.evaluation.name": "tone"}
+        row = {"Timestamp": day, "Body": f"about {name}", "EventName": "gen_ai.evaluation.result"}
+        pairs = pa.array([list((result | attributes).items())], pa.map_(pa.string(), pa.string()))
+        table = pa.table({**{key: [value] for key, value in row.items()}, "LogAttributes": pairs})
+        telemetry.insert("otel_logs", table)
+    done = application.forget(ForgetRequest(user="jane"))
+    assert {table.table: table.before for table in done.tables}["otel_logs"] == 2
+    assert not left(done)
+    assert [row["Body"] for row in rows(telemetry, "SELECT Body FROM otel_logs")] == ["about two"]
+    keys = {row["trace_id"] for row in rows(telemetry, "SELECT DISTINCT trace_id FROM interactions")}
+    assert trace_id("b") in keys
+    assert not keys & {trace_id("a"), "response:resp-1", "conversation:one"}
+
+
 def test_the_books_balance_after_a_deletion(project: Application) -> None:
     project.forget(ForgetRequest(user="jane"))
     project.settle(SettleRequest(even_active=True))

@@ -146,8 +146,8 @@ from assay.store.telemetry.connection import open_telemetry
 
 store = open_telemetry(sys.argv[1])
 count = lambda sql, params={}: store.query(f"SELECT count() AS n FROM {sql}", params).to_pylist()[0]["n"]
-named = store.query("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine NOT LIKE '%View'").to_pylist()
-tables = [row["name"] for row in named]
+own = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine NOT LIKE '%View'"
+tables = [row["name"] for row in store.query(own).to_pylist()]
 every = "(SELECT toString(tuple(*)) AS said FROM {}) WHERE multiSearchAny(said, {{canaries:Array(String)}})"
 rows = {table: count(every.format(table), {"canaries": sys.argv[2:]}) for table in tables}
 assert {"otel_traces", "otel_logs", "signals", "scores"} <= set(tables)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from assay.records import Erased, Progress, no_progress
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.events import BY_CONVERSATION, BY_RESPONSE
 from assay.store.telemetry.facts import near
 from assay.store.telemetry.mapping import INTERACTIONS
 from assay.store.telemetry.schema import local_name, on_cluster
@@ -31,18 +32,30 @@ _IN_ATTRIBUTES: Final = (
     "arrayExists(k -> LogAttributes[k] IN {whole:Array(String)}, "
     "['gen_ai.conversation.id', 'session.id', 'langfuse.session.id'])"
 )
+_VERDICT: Final = (
+    f"(SpanAttributes['openinference.span.kind'] = 'EVALUATOR' AND hasAny(Links.TraceId, {_TRACES}))"
+)
+"""A span of another trace that says what was thought of one of these."""
+
 _IN_TALKS = "hasAny(conversation_ids, {ids:Array(String)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom it is about. `users` are an id and its hash; `traces` and `talks` every log of theirs, and
-    `shared` the conversations in which others speak too."""
+    """Whom it is about. `users` are an id and its hash; `traces` and `talks` every log of theirs,
+    `responses` what models answered in them, and `shared` the conversations in which others speak too."""
 
     users: tuple[str, ...]
     talks: tuple[str, ...]
     traces: tuple[str, ...]
+    responses: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of `interactions`: a record that names no trace is kept under what it does name."""
+        responses = (f"{BY_RESPONSE}{response}" for response in self.responses)
+        return (*self.traces, *responses, *(f"{BY_CONVERSATION}{talk}" for talk in self.talks))
 
 
 def find_user(t: Telemetry, users: Sequence[str]) -> Subject:
@@ -81,10 +94,12 @@ def find_user(t: Telemetry, users: Sequence[str]) -> Subject:
     )
     shared &= talks - own
     whole = find_conversations(t, tuple(talks - shared))
+    traces = own | set(whole.traces)
     return Subject(
         users=tuple(users),
         talks=whole.talks,
-        traces=tuple(sorted(own | set(whole.traces))),
+        traces=tuple(sorted(traces)),
+        responses=_responses(t, traces),
         shared=tuple(sorted(shared)),
     )
 
@@ -98,7 +113,20 @@ def find_conversations(t: Telemetry, talks: Sequence[str]) -> Subject:
         "AND (conversation_id IN {ids:Array(String)} OR log_id IN {ids:Array(String)})",
         set(talks),
     )
-    return Subject(users=(), talks=tuple(sorted(talks)), traces=tuple(sorted(traces)))
+    return Subject(
+        users=(),
+        talks=tuple(sorted(talks)),
+        traces=tuple(sorted(traces)),
+        responses=_responses(t, traces),
+    )
+
+
+def _responses(t: Telemetry, traces: set[str]) -> tuple[str, ...]:
+    sql = (
+        "SELECT DISTINCT SpanAttributes['gen_ai.response.id'] AS id FROM otel_traces "
+        "WHERE TraceId IN {ids:Array(String)}"
+    )
+    return tuple(sorted(_each(t, sql, traces)))
 
 
 def count_rows(t: Telemetry, subject: Subject) -> dict[str, int]:
@@ -135,28 +163,29 @@ def _conditions(t: Telemetry, subject: Subject) -> Iterator[tuple[str, str, dict
     """Each table with the condition that its rows about the subject fulfil, and the values in it."""
     derived = [INTERACTIONS.name, *_beside(t)]
     talks = list(_batches((*subject.talks, *subject.shared)))
-    traces = list(_batches(subject.traces))
-    for turn in range(max(len(talks), len(traces), 1)):
+    traces, keys = list(_batches(subject.traces)), list(_batches(subject.keys))
+    responses = list(_batches(subject.responses))
+    for turn in range(max(map(len, (talks, traces, keys, responses))) or 1):
         some = talks[turn] if turn < len(talks) else []
         params: dict[str, Any] = {
             "users": list(subject.users) if not turn else [],
             "talks": some,
             "whole": [talk for talk in some if talk not in subject.shared],
             "traces": traces[turn] if turn < len(traces) else [],
+            "keys": keys[turn] if turn < len(keys) else [],
+            "responses": responses[turn] if turn < len(responses) else [],
         }
-        yield (
-            "otel_traces",
-            f"TraceId IN {_TRACES} OR {_says('SpanAttributes', 'ResourceAttributes')}",
-            params,
-        )
+        named = _says("SpanAttributes", "ResourceAttributes")
+        yield "otel_traces", f"TraceId IN {_TRACES} OR {_VERDICT} OR {named}", params
         yield (
             "otel_logs",
-            f"TraceId IN {_TRACES} OR {_says('LogAttributes', 'ResourceAttributes')} OR {_IN_ATTRIBUTES}",
+            f"TraceId IN {_TRACES} OR {_says('LogAttributes', 'ResourceAttributes')} OR {_IN_ATTRIBUTES} "
+            "OR LogAttributes['gen_ai.response.id'] IN {responses:Array(String)}",
             params,
         )
         yield "rejected", f"trace_id IN {_TRACES}", params
         for table in derived:
-            yield table, f"trace_id IN {_TRACES}", params
+            yield table, "trace_id IN {keys:Array(String)}", params
         yield "signals", f"({_LOG}) OR (unit = 'interaction' AND user_id IN {{users:Array(String)}})", params
         yield "selections", _LOG, params
         yield "scores", _LOG, params
