@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 from tests.web.arrivals import STATUS
 from tests.web.door import FakeDoor
 
-from assay.errors import FilterError, UnknownName
+from assay.app.requests import ExportRequest
+from assay.errors import CallerError, FilterError, StoreError, UnknownName
 from assay.records import (
     Accounting,
     DayEstimate,
@@ -41,6 +43,7 @@ from assay.records.page import (
     Summed,
     TurnRow,
 )
+from assay.store.telemetry.export import Exported
 
 START = datetime(2025, 11, 7, tzinfo=UTC)
 WINDOW = Window(start=START, end=START + timedelta(days=14))
@@ -480,6 +483,21 @@ class FakePages:
         self._fail()
         self.asked_window = window
         return self.arrivals
+
+    def export(self, request: ExportRequest) -> Exported:
+        """Two rows of what was asked for, in two batches; `broken` breaks off between them."""
+        if request.kind not in ("labels", "broken"):
+            raise CallerError(f"no rows `{request.kind}`")
+        schema = pa.schema([pa.field("kind", pa.string()), pa.field("filter", pa.string())])
+
+        def batches() -> Generator[pa.RecordBatch]:
+            for number in range(2):
+                if number and request.kind == "broken":
+                    raise StoreError("the disk is gone")
+                row = {"kind": f"{request.kind} {number}", "filter": request.filter}
+                yield pa.RecordBatch.from_pylist([row], schema=schema)
+
+        return Exported(schema, batches())
 
     def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
         progress("reading", 1, 2)
