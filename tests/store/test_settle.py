@@ -98,6 +98,28 @@ def test_a_price_is_its_models_own(telemetry: Telemetry, run: Callable[..., Any]
     assert rows(telemetry)[trace_id("sibling")]["signals"] == ["expensive"]
 
 
+def test_a_price_is_that_of_the_day_and_cached_input_has_its_own(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    cached: Any = {
+        "gen_ai.request.model": "dear",
+        "gen_ai.usage.input_tokens": "1000000",
+        "gen_ai.usage.cache_read.input_tokens": "250000",
+        "gen_ai.usage.output_tokens": "500000",
+    }
+    put(
+        telemetry,
+        turn("today", calls=(("dear", 1_000_000, 0),)),
+        turn("before", calls=(("dear", 1_000_000, 0),), start=START - timedelta(days=5)),
+        turn("unpriced", calls=(("dear", 1_000_000, 0),), start=START - timedelta(days=20)),
+        turn("cached", **cached),
+    )
+    run()
+    costs = {key: row["cost_usd"] for key, row in rows(telemetry).items()}
+    wanted = {"today": 4.0, "before": 2.0, "unpriced": 0.0, "cached": 0.75 * 4 + 0.25 * 1 + 0.5 * 8}
+    assert costs == pytest.approx({trace_id(name): cost for name, cost in wanted.items()})
+
+
 def test_a_repeated_request_is_seen_and_an_ordinary_one_is_not(
     telemetry: Telemetry, run: Callable[..., Any]
 ) -> None:
