@@ -51,6 +51,26 @@ def test_good_spans_are_counted() -> None:
     assert outlined(gzip.compress(body), encoding="gzip").size_bytes == len(body)
 
 
+def test_a_large_request_is_read_in_pieces() -> None:
+    export = request(100)
+    for span in export.resource_spans[0].scope_spans[0].spans:
+        span.attributes.add(key="text").value.string_value = "x" * 50_000
+    large = export.SerializeToString()
+
+    def grow(span: Any) -> None:
+        span.attributes.add(key="text").value.string_value = "x" * 3_000_000
+
+    for body, items in (
+        (large, 100),
+        (large + changed(grow), 103),
+        (changed(grow) + b"\x0a\x00" + changed(grow, 1), 4),
+    ):
+        found = outlined(body)
+        assert (found.items, found.rejections, found.is_sound) == (items, (), True)
+    spoilt = outlined(large + changed(lambda span: setattr(span, "trace_id", b"")))
+    assert (spoilt.items, count_of(spoilt.rejections)) == (102, 1)
+
+
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
 @pytest.mark.parametrize("body", [b"", gzip.compress(b"")])
 def test_an_empty_request_is_no_spans(body: bytes, content_type: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from assay.ingest.payload import Limits
-from assay.ingest.scan import ATTRIBUTE, LARGE, VALUE, Shared, excess, small, unfold
+from assay.ingest.scan import ATTRIBUTE, VALUE, Shared, cut, excess, small, unfold
 from assay.ingest.shapes import Tree, message
 
 LAYOUTS: dict[Tree, dict[int, int]] = {
@@ -22,13 +22,21 @@ def count_sound(tree: Tree, content: bytes, limits: Limits) -> int | None:
     """How many items a protobuf request has, each of which will be kept; None where that can't be said.
 
     Raises PayloadError (413) where it holds too much, DecodeError where it is no such request."""
-    if len(content) > LARGE:
-        return None
+    items = 0
+    for piece in cut(tree, content, limits):
+        found = _count_piece(tree, piece, limits)
+        if found is None:
+            return None
+        items += found
+    return items
+
+
+def _count_piece(tree: Tree, content: bytes, limits: Limits) -> int | None:
     parts = unfold(tree, content, limits)
     try:
-        export = message(tree, "Strict.Export").FromString(content)
         if any(_has_excess(tree, part, limits) for part in parts):
             return None
+        export = message(tree, "Strict.Export").FromString(content)
     except DecodeError:
         return None
     if tree == "traces":

@@ -18,6 +18,7 @@ from assay.ingest.inflate import Content, unpack
 from assay.ingest.notation import read_json
 from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import Rejection
+from assay.ingest.scan import cut
 from assay.ingest.shapes import Tree
 from assay.ingest.wire import read_wire
 
@@ -81,10 +82,11 @@ class _Decoder:
                 payload.body, payload.content_type, payload.content_encoding, self._limits.max_request_bytes
             )
             if not content.is_json and (payload.is_sound or self._is_sound(content.raw)):
-                if self._run_bytes + len(content.raw) > _RUN_BYTES:
-                    self._finish_run()
-                self._run.append((content.raw, payload.received_ns))
-                self._run_bytes += len(content.raw)
+                for piece in cut(self._tree, content.raw, self._limits):
+                    if self._run_bytes + len(piece) > _RUN_BYTES:
+                        self._finish_run()
+                    self._run.append((piece, payload.received_ns))
+                    self._run_bytes += len(piece)
             else:
                 self._finish_run()
                 read_items(self._tree, content, self._batch, payload.received_ns)

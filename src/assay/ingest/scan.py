@@ -12,7 +12,7 @@ from assay.ingest.payload import Limits, megabytes
 from assay.ingest.shapes import Tree, message
 
 LARGE = 2 * 2**20
-"""Larger requests are looked into before they are unfolded, and read item by item."""
+"""Larger requests are looked into before they are unfolded, and cut into pieces."""
 
 _LEVELS = (1, 2, 2)  # groups, scopes, items
 ATTRIBUTE, VALUE = 0, -1
@@ -48,6 +48,36 @@ def unfold(tree: Tree, content: bytes, limits: Limits) -> list[Shared]:
     expect(len(groups) + len(found) + sum(len(one.items) for one in found), limits)
     share(sum(len(one.items) * (len(one.resource) + len(one.scope)) for one in found), limits)
     return found
+
+
+def cut(tree: Tree, content: bytes, limits: Limits) -> Iterator[bytes]:
+    """A request as requests that are not large, or have one item. Raises as `unfold`."""
+    if len(content) <= LARGE:
+        yield content
+        return
+    export, size_bytes = message(tree, "Shell.Export")(), 0
+    for shared in unfold(tree, content, limits):
+        for items in _handfuls(shared.items):
+            more_bytes = sum(map(len, items)) + len(shared.resource) + len(shared.scope)
+            if size_bytes and size_bytes + more_bytes > LARGE:
+                yield export.SerializeToString()
+                export, size_bytes = message(tree, "Shell.Export")(), 0
+            group = export.groups.add(resource=shared.resource, schema_url=shared.resource_schema)
+            group.scopes.add(scope=shared.scope, schema_url=shared.scope_schema, items=items)
+            size_bytes += more_bytes
+    yield export.SerializeToString()
+
+
+def _handfuls(items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Neighbours that together are half as large as may be, or one alone."""
+    begin = size_bytes = 0
+    for i, item in enumerate(items):
+        if size_bytes and size_bytes + len(item) > LARGE // 2:
+            yield items[begin:i]
+            begin, size_bytes = i, 0
+        size_bytes += len(item)
+    if begin < len(items):
+        yield items[begin:]
 
 
 def expect(messages: int, limits: Limits) -> None:
@@ -150,30 +180,30 @@ def fields(raw: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The fields that hold bytes, text or messages, with their numbers. Raises DecodeError."""
     at, end = 0, len(raw)
     while at < end:
-        tag, at = _varint(raw, at)
+        tag, at = (raw[at], at + 1) if raw[at] < 0x80 else _varint(raw, at)
         kind = tag & 7
-        if kind == 0:
-            _, at = _varint(raw, at)
-        elif kind == 1:
-            at += 8
-        elif kind == 2:
-            size, at = _varint(raw, at)
+        if kind == 2:
+            size, at = (raw[at], at + 1) if at < end and raw[at] < 0x80 else _varint(raw, at)
             if at + size > end:
                 raise DecodeError("a field is longer than its message")
             yield tag >> 3, raw[at : at + size]
             at += size
+        elif kind == 0:
+            _, at = _varint(raw, at)
+        elif kind == 1:
+            at += 8
         elif kind == 5:
             at += 4
 
 
 def _varint(raw: memoryview, at: int) -> tuple[int, int]:
-    number = shift = 0
-    for byte in raw[at : at + 10]:
-        at += 1
-        number |= (byte & 0x7F) << shift
+    """Seven bits a byte, the lowest first; the last has no eighth."""
+    number, end = 0, min(len(raw), at + 10)
+    for place in range(at, end):
+        byte = raw[place]
+        number |= (byte & 0x7F) << 7 * (place - at)
         if byte < 0x80:
-            return number, at
-        shift += 7
+            return number, place + 1
     raise DecodeError("a number has no end")
 
 
