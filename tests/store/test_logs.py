@@ -31,7 +31,7 @@ PutLogs = Callable[..., None]
 @pytest.fixture
 def settle_now(telemetry: Telemetry) -> Callable[[], None]:
     def run() -> None:
-        settle(telemetry, (), words={}, prices={}, idle_s=900.0, now=START + timedelta(days=30))
+        settle(telemetry, (), words={}, prices=(), idle_s=900.0, now=START + timedelta(days=30))
 
     return run
 

@@ -15,7 +15,8 @@ from assay.store.telemetry.settle import settle
 
 GAP_S = 1800.0
 NOW = START + timedelta(days=9)
-ANN, BOB = {"user.id": "ann"}, {"user.id": "bob"}
+ANN: Any = {"user.id": "ann"}
+BOB: Any = {"user.id": "bob"}
 TURNS = [
     turn("a", minute=0, **ANN),
     turn("b", **ANN, minute=29),
@@ -29,7 +30,7 @@ TURNS = [
 
 
 def run(t: Telemetry, gap_s: float | None = GAP_S) -> None:
-    settle(t, (), words={}, prices={}, idle_s=900.0, now=NOW, gap_s=gap_s)
+    settle(t, (), words={}, prices=(), idle_s=900.0, now=NOW, gap_s=gap_s)
 
 
 def talks(t: Telemetry) -> dict[str, set[str]]:
@@ -125,7 +126,7 @@ def test_a_joined_conversation_shows_every_turn(telemetry: Telemetry) -> None:
 def test_a_user_who_goes_on_keeps_the_conversation_open(telemetry: Telemetry) -> None:
     put(telemetry, *TURNS[:2])
     now = START + timedelta(minutes=31)
-    report = settle(telemetry, (), words={}, prices={}, idle_s=900.0, now=now, gap_s=GAP_S)
+    report = settle(telemetry, (), words={}, prices=(), idle_s=900.0, now=now, gap_s=GAP_S)
     assert (report.conversations, report.unsettled) == (0, 1)
 
 

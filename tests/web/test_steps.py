@@ -45,7 +45,7 @@ def test_the_list_shows_its_logs_over_time(client: TestClient, pages: FakePages)
     assert 'class="timeline"' in body
     assert pages.summed[-1] == ("count", "day", "conversation", "turns > 1", None)
     client.get("/logs?from=2025-11-07&to=2025-11-07")
-    assert pages.summed[-1][1] == "hour"
+    assert pages.summed[-1] == ("count", "hour", "conversation", "", pages.listed[-1]["window"])
 
 
 def test_a_search_that_stopped_says_so(client: TestClient, pages: FakePages) -> None:

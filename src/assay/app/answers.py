@@ -13,7 +13,7 @@ from assay.estimates.metric import estimate_metric
 from assay.estimates.report import Population, build_report, metric_report
 from assay.query import And, Condition, HasScore, ScoreIs, walk
 from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Window
-from assay.store.telemetry import ledger, logs
+from assay.store.telemetry import ledger
 
 DAYS = 14
 SCORED_ALONE: Final = "the filter asks for scores or labels: logs without them are not counted"
@@ -68,7 +68,7 @@ def report(parts: Parts, window: Window) -> Report:
 def default_window(parts: Parts) -> Window:
     """The last 14 UTC days up to the newest log, or to today where there is none, or one from the
     future: a sender's clock that is wrong must not hide the others."""
-    whole, now = logs.data_window(parts.telemetry), parts.clock()
+    whole, now = tallies.data_window(parts), parts.clock()
     newest = min(whole.end - timedelta(microseconds=1), now) if whole else now
     last = Window.of_day(newest.date())
     return Window(start=last.start - timedelta(days=DAYS - 1), end=last.end)

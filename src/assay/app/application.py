@@ -73,12 +73,11 @@ from assay.records import (
     no_progress,
 )
 from assay.records.page import Step, Summed
-from assay.store.telemetry import logs
 from assay.store.telemetry.export import Exported
 from assay.store.telemetry.spans import locate_spans
 
 TURN_S = 0.5
-PAGE_MS = 150.0
+PAGE_MS = 100.0
 """How long a page may search, and how long it may count, by estimate: then it says how far it came."""
 
 
@@ -350,7 +349,7 @@ class Application:
     def _window(self, span: Span, *, whole: bool = False) -> Window:
         """The asked range, as far as there are logs on a side that is not said; without one,
         everything (`whole`) or the last 14 days that have logs."""
-        every = logs.data_window(self._parts.telemetry)
+        every = tallies.data_window(self._parts)
         usual = answers.default_window(self._parts) if every is None or not whole else every
         start, end = span.since or usual.start, span.until or usual.end
         if span.since and not span.until:

@@ -48,7 +48,7 @@ class DayCache:
             part = clip(Window.of_day(day), window)
             if part is None:
                 continue
-            mark = tuple(
+            mark: Hashable = tuple(
                 known[table].get(day + DAY * step)
                 for table in tables
                 for step in ((0,) if table == first else (-1, 0, 1))
@@ -67,6 +67,17 @@ class DayCache:
                     found[day] = made[day]
                     self._keep((question, part), mark, made[day])
         return {day: found[day] for day in sorted(found)}
+
+    def recall(self, question: Hashable, mark: Hashable, make: Callable[[], V]) -> V:
+        """The answer to a question that holds as long as its mark stays the same."""
+        with self._lock:
+            kept = self._kept.get(question)
+        if kept is not None and kept[0] == mark:
+            answer: V = kept[1]
+            return answer
+        answer = make()
+        self._keep(question, mark, answer)
+        return answer
 
     def _keep(self, key: Hashable, mark: Hashable, value: Any) -> None:
         with self._lock:

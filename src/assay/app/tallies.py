@@ -16,7 +16,7 @@ from assay.estimates.report import Population
 from assay.query import Condition, quote
 from assay.records import Accounting, HourAccounting, MetricInfo, Series, Unit, Window
 from assay.records.page import Step, Summed
-from assay.store.telemetry import accounting, daily, ledger
+from assay.store.telemetry import accounting, daily, ledger, logs
 from assay.store.telemetry.series import series
 from assay.store.telemetry.slices import affordable, cost_ns, versions
 
@@ -25,6 +25,19 @@ MOST_VALUES = 30
 MOST_ATTRIBUTES = 8
 
 V = TypeVar("V")
+
+
+def data_window(parts: Parts) -> Window | None:
+    """From the first to the last settled log; None where there is none."""
+    known = versions(parts.telemetry)["signals"]
+    mark = tuple(sorted(known.items()))
+    return parts.days.recall("data window", mark, lambda: logs.data_window(parts.telemetry))
+
+
+def count_all(parts: Parts, unit: Unit, window: Window) -> int:
+    """How many settled logs the window has."""
+    found = totals(parts, window)
+    return found.interactions if unit == "interaction" else found.conversations
 
 
 def totals(parts: Parts, window: Window) -> daily.Counts:

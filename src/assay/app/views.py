@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from assay.app import tallies
 from assay.app.parts import Parts
 from assay.records import (
     ConversationPage,
@@ -40,7 +41,10 @@ def list_logs(
     condition, t = parts.parse(text), parts.telemetry
     page = logs.list_logs(t, unit, window, condition, limit=limit, after=after, budget_ms=budget_ms, **asked)
     counting_ms = budget_ms / 2 if budget_ms is not None else None
-    tally = logs.tally_logs(t, unit, window, condition, budget_ms=counting_ms, **asked)
+    if condition is None:
+        tally = logs.Tally(tallies.count_all(parts, unit, window), None)
+    else:
+        tally = logs.tally_logs(t, unit, window, condition, budget_ms=counting_ms, **asked)
     told = _scores(parts, unit, {row.log_id: row.started for row in page.rows})
     rows = tuple(replace(row, scores=told.get(row.log_id, ())) for row in page.rows)
     return LogPage(
