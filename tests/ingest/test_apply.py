@@ -60,7 +60,7 @@ class Store:
     def _insert(self, rows: pa.Table, careful: bool) -> None:
         assert self.gate.wait(30)
         self.inserts.append((rows.num_rows, careful))
-        ids = rows["SpanId"].to_pylist()
+        ids = [str(span) for span in rows["SpanId"].to_pylist()]
         if self.faults and self.fault is not None:
             self.faults -= 1
             self.rows += ids[: self.partly]

@@ -8,7 +8,6 @@ from typing import Literal
 
 from assay.records.window import Window
 
-
 ArrivalKind = Literal["traces", "logs", "metrics"]
 
 
