@@ -13,8 +13,10 @@ from tests.store.spans import put, trace_id, turn
 from tests.store.traffic import START, interactions, span, table
 
 from assay.ingest.columns import LOG_SCHEMA
+from assay.records import Evaluation
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.events import link_records
+from assay.store.telemetry.logs import conversation_detail
 from assay.store.telemetry.settle import settle
 
 RESULT = "gen_ai.evaluation.result"
@@ -189,3 +191,14 @@ def test_what_has_no_spans_holds_nothing_up(telemetry: Telemetry) -> None:
         "SELECT feedback, attributes FROM signals FINAL WHERE unit = 'conversation'"
     ).to_pylist()
     assert (row["feedback"], dict(row["attributes"])) == (0.0, {"evaluation.feedback": "0"})
+
+
+def test_a_turn_shows_what_was_thought_of_it(telemetry: Telemetry) -> None:
+    put(telemetry, turn("a", "talk"))
+    why: dict[str, Any] = {"gen_ai.evaluation.explanation": "polite", "assay.source": "llm"}
+    send(telemetry, verdict("tone", "0.75", trace_id("a"), **why))
+    page = conversation_detail(telemetry, "talk")
+    assert page is not None
+    (shown,) = page.turns
+    told = Evaluation(name="tone", value=0.75, explanation="polite", source="llm")
+    assert shown.turn.evaluations == (told,)

@@ -17,6 +17,7 @@ from assay.records import (
     Accounting,
     DayEstimate,
     Estimate,
+    Evaluation,
     FocusRow,
     IngestStatus,
     MetricInfo,
@@ -338,6 +339,9 @@ def conversation_page() -> ConversationPage:
             else (),
             context=(f"Refunds take 5 days. {SCRIPT}",) if number == 0 else (),
             error="TimeoutError: no answer from the model" if number == 2 else "",
+            evaluations=(Evaluation(name="tone", value=0.75, explanation=SCRIPT, source="llm"),)
+            if number == 0
+            else (),
         )
         facts = row(HOSTILE_ID, asked, answered, unit="interaction", log_id=turn.interaction_id, turns=1)
         turns.append(TurnRow(turn=turn, facts=replace(facts, signals=("refusal",) if number == 0 else ())))

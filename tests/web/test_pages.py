@@ -207,6 +207,7 @@ def test_conversation_shows_transcript_scores_and_why(client: TestClient) -> Non
     for said in (
         "Where is my refund?",
         "find_order",
+        "tone 0.75",
         "TimeoutError",
         "The user asked twice.",
         "by ana",

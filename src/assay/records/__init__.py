@@ -13,7 +13,7 @@ from assay.records.ingest import (
     RejectedSpan,
 )
 from assay.records.keeping import Erased, ForgetReport, Removed, RetainReport
-from assay.records.log import Log, ToolCall, Turn, Unit
+from assay.records.log import Evaluation, Log, ToolCall, Turn, Unit
 from assay.records.metric import Goal, MetricInfo, MetricKind
 from assay.records.page import (
     ConversationPage,
@@ -57,6 +57,7 @@ __all__ = [
     "DayEstimate",
     "Erased",
     "Estimate",
+    "Evaluation",
     "Failure",
     "Fate",
     "Feedback",

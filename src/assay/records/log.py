@@ -22,6 +22,20 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What somebody outside of assay thought of an interaction, as it was sent.
+
+    `value` is None where only a label was given, or the evaluation failed; `source` is `human`, `llm`, `code`
+    or what else the sender calls it."""
+
+    name: str
+    value: float | None = None
+    label: str = ""
+    explanation: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One interaction inside a log: what the user asked, what was done, what was answered."""
 
@@ -33,6 +47,7 @@ class Turn:
     tool_calls: tuple[ToolCall, ...] = ()
     context: tuple[str, ...] = ()
     error: str = ""
+    evaluations: tuple[Evaluation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

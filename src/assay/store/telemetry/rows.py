@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from assay.records import Log, LogRow, ToolCall, Turn, Unit
+from assay.records import Evaluation, Log, LogRow, ToolCall, Turn, Unit
 
 Row = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ _PLAIN = (
 LOG_ROW = ", ".join((*_PLAIN, "started", "ended", "signals", "attributes"))
 """The columns of `signals` that a `LogRow` has."""
 
-TURN = "trace_id, conversation_id, started, ended, input, output, error, tools, context"
+TURN = "trace_id, conversation_id, started, ended, input, output, error, tools, context, evaluations"
 """The columns of `interactions_final` that a `Turn` has, and its conversation."""
 
 
@@ -70,6 +70,7 @@ def turn_of(row: Row) -> Turn:
             )
             for tool in row["tools"]
         ),
+        evaluations=tuple(Evaluation(**told) for told in row["evaluations"]),
     )
 
 
