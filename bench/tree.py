@@ -16,10 +16,12 @@ class Watch:
     """Samples the tree under `pid` until the block ends.
 
     `peak_mb` is the highest sum of proportional set sizes (shared pages counted once), `rss_mb` that of
-    resident sets, `cpu_s` the processor time of every process seen, over the block alone."""
+    resident sets, `cpu_s` the processor time of every process seen, over the block alone. `known` are
+    names of threads by id that count for more than what they are called now."""
 
-    def __init__(self, pid: int, every_s: float = 0.1) -> None:
+    def __init__(self, pid: int, every_s: float = 0.1, known: dict[int, str] | None = None) -> None:
         self._pid, self._every_s = pid, every_s
+        self._known = {} if known is None else known
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._cpu_s: dict[int, float] = {}
@@ -42,7 +44,7 @@ class Watch:
     def __enter__(self) -> Self:
         self._sample()
         self._before_s = sum(self._cpu_s.values())
-        self._threads_before = threads_of(self._pid)
+        self._threads_before = threads_of(self._pid, self._known)
         self._thread.start()
         return self
 
@@ -52,7 +54,7 @@ class Watch:
         self._stop.set()
         self._thread.join()
         self._sample()
-        self._threads_after = threads_of(self._pid)
+        self._threads_after = threads_of(self._pid, self._known)
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
@@ -73,8 +75,11 @@ class Watch:
         self.rss_mb = max(self.rss_mb, rss_kb / 1024)
 
 
-def threads_of(pid: int) -> dict[str, float]:
-    """Seconds on a processor by thread name; digits in a name are left out, so that pools add up."""
+def threads_of(pid: int, known: dict[int, str]) -> dict[str, float]:
+    """Seconds on a processor by thread name; digits in a name are left out, so that pools add up.
+
+    A thread that ever called itself `assay-...` keeps that name, in `known` too: the embedded engine
+    renames the threads that call it."""
     found: defaultdict[str, float] = defaultdict(float)
     for process in tree_of(pid):
         for task in _tasks(process):
@@ -83,7 +88,10 @@ def threads_of(pid: int) -> dict[str, float]:
                 on_cpu_ns = int((task / "schedstat").read_text().split()[0])
             except OSError:  # it has ended
                 continue
-            found["main" if task.name == str(process) else name.rstrip("0123456789_- ")] += on_cpu_ns / 1e9
+            if name.startswith("assay-"):
+                known[int(task.name)] = name
+            name = known.get(int(task.name), name.rstrip("0123456789_- "))
+            found["main" if task.name == str(process) else name] += on_cpu_ns / 1e9
     return found
 
 

@@ -32,7 +32,7 @@ KEPT: Final = Path(__file__).with_name("peers.json")
 PARTS: Final = ("taking", "lag", "crash", "queries", "probes")
 PEER_SPANS: Final = {"Phoenix": 5_120, "MLflow": 10_240}
 SIZES: Final = (20_480, 102_400)
-QUICK: Final = "\n[server]\nsettle_every_s = 1\n"
+QUICK: Final = "\n[conversation]\nidle_minutes = 0\n\n[server]\nsettle_every_s = 1\n"
 
 
 def main() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -43,12 +45,21 @@ class Assay:
         with serve(folder) as server:
             yield server
 
+    def traces(self, port: int, load: Load) -> int:
+        settled: int = get_json(port, _logs(load, limit=1))["total"]
+        arrived: int = get_json(port, "/api/arrivals?limit=1")["interactions"]
+        return settled + arrived
+
     def seen(self, port: int, load: Load) -> Seen:
-        """Of settled interactions, with their facts and signals."""
+        """Of interactions that have arrived, and of those that have their facts and signals already."""
+        arrived = get_json(port, "/api/arrivals?limit=1")
         page = get_json(port, _logs(load, limit=1))
         failed = get_json(port, _logs(load, "errors > 0", limit=1))
-        late = get_json(port, _logs(load, f'log_id = "{load.late}"', limit=1))["rows"]
-        return Seen(page["total"], failed["total"], late[0]["output"] if late else "")
+        traces, errors = arrived["interactions"] + page["total"], arrived["failed"] + failed["total"]
+        return Seen(traces, errors, _output(port, load.late_session, load.late))
+
+    def settled(self, port: int, load: Load) -> bool:
+        return bool(get_json(port, _logs(load, limit=1))["total"] >= load.traces)
 
     def spans(self, port: int, load: Load) -> int:
         """All of them, where every interaction has the spans that it was sent with."""
@@ -78,8 +89,8 @@ class Assay:
             "errors, last hour": rows(
                 _logs(load, f'errors > 0 and started >= "{hour.isoformat()}"', limit=100)
             ),
-            "mean latency per day": rows(_series(load, "latency"), "points"),
-            "count by status per day": rows(_series(load, "errors"), "points"),
+            "mean latency per day": rows(_series(load, "latency_ms"), "points"),
+            "count by status per day": rows(_series(load, "count"), "points"),
             "attribute filter": rows(_logs(load, f'attr["plan"] = "{PLAN}"', limit=50)),
             "text search": rows(_logs(load, f'input contains "{WORD}"', limit=50)),
             "session lookup": rows("/api/conversations?" + urlencode({"id": session}), "turns"),
@@ -87,6 +98,17 @@ class Assay:
 
     def clone(self, folder: Path, load: Load, times: int) -> None:
         raise NotImplementedError("loading them is quicker")
+
+
+def _output(port: int, session: str, trace: str) -> str:
+    """What the interaction answered, as its conversation tells it."""
+    link = HTTPConnection("127.0.0.1", port, timeout=60)
+    link.request("GET", "/api/conversations?" + urlencode({"id": session}))
+    answer = link.getresponse()
+    content = answer.read()
+    link.close()
+    turns = json.loads(content)["turns"] if answer.status == 200 else []
+    return next((turn["turn"]["output"] for turn in turns if turn["turn"]["interaction_id"] == trace), "")
 
 
 def _days(load: Load) -> dict[str, str]:

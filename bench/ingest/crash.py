@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.ingest.load import Load, make_load
+from bench.ingest.load import Load, make_load, parse
 from bench.ingest.send import Sent, send
 from bench.ingest.system import System
 from bench.server import kill
@@ -110,8 +111,6 @@ def _cut(pid: int, port: int, system: System, load: Load, after_s: float, gently
 
 def _acknowledged(load: Load, sent: Sent) -> dict[str, int]:
     """Spans by trace of the requests that were answered with 200."""
-    from bench.ingest.load import parse
-
     found: dict[str, int] = {}
     for body, at in zip(load.bodies, sent.acked, strict=True):
         if at:
@@ -125,8 +124,6 @@ def _acknowledged(load: Load, sent: Sent) -> dict[str, int]:
 
 def _stored(folder: Path) -> dict[str, tuple[int, int]]:
     """Rows and different spans by trace, read from the store itself in a process of its own."""
-    import json
-
     place = f"chdb://{folder / '.assay' / 'telemetry'}"
     done = subprocess.run([sys.executable, "-c", _COUNT, place], capture_output=True, text=True, check=False)
     if done.returncode:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from bench.ingest.load import PER_REQUEST, SPANS_A_TRACE, live, request
+from bench.ingest.load import PER_REQUEST, SPANS_A_TRACE, live, make_load, request
 from bench.ingest.send import send
 from bench.ingest.system import System
 from bench.server import Server, get_json
@@ -39,6 +39,7 @@ class Lag(NamedTuple):
 def watch_lag(system: System, *, rate: int = 5_000, seconds: float = 60.0, askers: int = 3) -> Lag:
     """Post `rate` spans a second in requests of 512 on two connections; ask for a conversation of each
     third request as soon as it is acknowledged, ten times a second until it is whole."""
+    make_load(64)  # its parts are encoded now, not while traffic is to flow
     asked: queue.Queue[tuple[str, float] | None] = queue.Queue(maxsize=askers)
     waits: list[float] = []
     statuses: Counter[int] = Counter()
@@ -55,6 +56,8 @@ def watch_lag(system: System, *, rate: int = 5_000, seconds: float = 60.0, asker
             asked.put(None)
         for thread in threads:
             thread.join()
+    if not waits:
+        raise SystemExit(f"nothing was acknowledged that could be asked for: {dict(statuses)}")
     ordered = sorted(waits)
     return Lag(
         rate=rate,

@@ -48,6 +48,7 @@ class Load:
     errors: int
     late: str
     late_output: str
+    late_session: str
     began_ns: int
     ended_ns: int
     sessions: Mapping[str, int]
@@ -63,6 +64,7 @@ class Trace(NamedTuple):
     trace_id: str
     spans: list[bytes]
     output: str
+    session: str
 
 
 def make_load(spans: int, *, seed: int = 1, days: float = 7.0, ended_ns: int | None = None) -> Load:
@@ -72,7 +74,7 @@ def make_load(spans: int, *, seed: int = 1, days: float = 7.0, ended_ns: int | N
     traces = spans // SPANS_A_TRACE
     rng, sessions, errors = random.Random(seed), Counter[str](), 0
     step_ns = (ended_ns - began_ns - 10 * SECOND) // traces
-    encoded, late = [], Trace("", [], "")
+    encoded, late = [], Trace("", [], "", "")
     for number in range(traces):
         session, failed = (
             f"session-{seed}-{number // TRACES_A_SESSION}",
@@ -92,6 +94,7 @@ def make_load(spans: int, *, seed: int = 1, days: float = 7.0, ended_ns: int | N
         errors=errors,
         late=late.trace_id,
         late_output=late.output,
+        late_session=late.session,
         began_ns=began_ns,
         ended_ns=ended_ns,
         sessions=dict(sorted(sessions.items())[:: max(1, len(sessions) // 16)]),
@@ -119,7 +122,7 @@ def make_trace(rng: random.Random, start_ns: int, session: str, *, failed: bool)
             + (_FAILED if failed and kind in ("TOOL", "CHAIN") else _OK)
         )
         output = block.output
-    return Trace(trace.hex(), spans, output)
+    return Trace(trace.hex(), spans, output, session)
 
 
 def request(spans: list[bytes]) -> bytes:

@@ -33,6 +33,10 @@ class Mlflow:
         with peers.mlflow(self._venvs, folder) as server:
             yield server
 
+    def traces(self, port: int, load: Load) -> int:
+        points = _metrics(port, load, "trace_count", "COUNT", daily=False)
+        return int(points[0]["values"]["COUNT"]) if points else 0
+
     def seen(self, port: int, load: Load) -> Seen:
         found = {
             point.get("dimensions", {}).get("trace_status", ""): int(point["values"]["COUNT"])
@@ -48,6 +52,9 @@ class Mlflow:
             found.get("ERROR", 0),
             json.loads(output) if output.startswith('"') and output.endswith('"') else output,
         )
+
+    def settled(self, port: int, load: Load) -> bool:
+        return True
 
     def spans(self, port: int, load: Load) -> int:
         points = _metrics(port, load, "span_count", "COUNT", view="SPANS", daily=False)

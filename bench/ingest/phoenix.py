@@ -34,6 +34,10 @@ class Phoenix:
         with peers.phoenix(self._venvs, folder) as server:
             yield server
 
+    def traces(self, port: int, load: Load) -> int:
+        found: int = self._ask(port, "traceCount")["traceCount"]
+        return found
+
     def seen(self, port: int, load: Load) -> Seen:
         asked = (
             f'traceCount errors: traceCount(filterCondition: "parent_id is None and '
@@ -43,6 +47,9 @@ class Phoenix:
         told = self._ask(port, asked)
         root = (told["trace"] or {}).get("rootSpan") or {}
         return Seen(told["traceCount"], told["errors"], (root.get("output") or {}).get("value") or "")
+
+    def settled(self, port: int, load: Load) -> bool:
+        return True
 
     def spans(self, port: int, load: Load) -> int:
         found: int = self._ask(port, "recordCount")["recordCount"]

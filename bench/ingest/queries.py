@@ -38,7 +38,8 @@ def ask_all(
         folder = Path(name)
         with system.serving(folder) as server:
             send(server.port, system.traces_path, load.bodies, system.headers)
-            _await(lambda: system.seen(server.port, load).traces >= load.traces, until_s)
+            _await(lambda: system.traces(server.port, load) >= load.traces, until_s)
+            _await(lambda: system.settled(server.port, load), until_s)
         if sent < SPANS:
             system.clone(folder, load, SPANS // sent)
         idle = _ask_each(system, folder, load, repeats, rate=0)

@@ -48,7 +48,13 @@ class System(Protocol):
     def serving(self, folder: Path) -> AbstractContextManager[Server]:
         """Serve from `folder`, where all data is, until the block ends."""
 
+    def traces(self, port: int, load: Load) -> int:
+        """How many traces can be queried: the cheapest question of all."""
+
     def seen(self, port: int, load: Load) -> Seen: ...
+
+    def settled(self, port: int, load: Load) -> bool:
+        """Whether it has also computed what it computes of traces later; peers compute nothing."""
 
     def spans(self, port: int, load: Load) -> int:
         """How many of the load's spans can be queried."""

@@ -15,29 +15,21 @@ from typing import Any, Final, Literal
 from bench.ingest.load import Load, as_json, make_load, parse
 from bench.ingest.send import send
 from bench.ingest.system import Seen, System, disk_bytes
-from bench.tree import Watch
+from bench.tree import Watch, threads_of
 
 Variant = Literal["plain", "gzip", "json"]
 
 BEHIND: Final = ("assay-apply", "assay-settle")
 """Threads of assay that work behind the acknowledgement."""
-CLICKHOUSE: Final = (
-    "Unknown",
-    "ThreadPool",
-    "MergeMutate",
-    "Bg",
-    "Memory",
-    "PoolDelayExec",
-    "Query",
-    "Merge",
-)
-"""How the threads of the embedded engine begin to be called."""
+ENGINE: Final = ("ThreadPool", "Query", "Merge", "Bg", "Memory", "PoolDelayExec")
+"""How the embedded engine's own threads begin to be called; those that call it are called otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """One run. Times of a processor in seconds: `ack_cpu_s` on the way to the acknowledgement,
-    `taking_cpu_s` all that was used until the last one, `cpu_s` all until everything could be queried.
+    `taking_cpu_s` all that was used until the last one, `cpu_s` all until everything could be queried,
+    `settled_cpu_s` all until signals were computed too (by assay alone).
     `parse_s` and `table_s` are what bare protobuf parsing and ptars used for the same bodies."""
 
     system: str
@@ -48,6 +40,8 @@ class Taken:
     ack_cpu_s: float
     taking_cpu_s: float
     cpu_s: float
+    settled_s: float
+    settled_cpu_s: float
     parse_s: float
     table_s: float
     peak_mb: float
@@ -65,17 +59,23 @@ def take(
     warm = make_load(64, seed=99, ended_ns=load.ended_ns)
     bodies, headers = _encode(load, variant, system.headers)
     with tempfile.TemporaryDirectory() as name, system.serving(Path(name)) as server:
+        known: dict[int, str] = {}
+        threads_of(server.pid, known)
         _ready(system, server.port, warm)
         parse_s = _parse(load)
-        with Watch(server.pid) as whole:
-            with Watch(server.pid) as taking:
+        with Watch(server.pid, known=known) as whole:
+            with Watch(server.pid, known=known) as taking:
                 sent = send(server.port, system.traces_path, bodies, headers, connections=connections)
             began = time.monotonic() - sent.took_s
             if set(sent.statuses) - {200, 429, 503} or sent.statuses[200] != len(bodies):
                 raise SystemExit(f"{system.name} answered {dict(sent.statuses)}")
             wanted = Seen(load.traces + warm.traces, load.errors + warm.errors, load.late_output)
+            _until(lambda: system.traces(server.port, load) >= wanted.traces, until_s)
             _await(lambda: system.seen(server.port, load), wanted, until_s)
             queryable_s = time.monotonic() - began
+            with Watch(server.pid) as later:
+                _until(lambda: system.settled(server.port, load), until_s)
+            settled_s = time.monotonic() - began
         if (held := system.spans(server.port, load)) != load.spans + warm.spans:
             raise SystemExit(f"{system.name} has {held} of {load.spans + warm.spans} spans")
         parse_s = (parse_s + _parse(load)) / 2
@@ -86,9 +86,11 @@ def take(
             spans=load.spans,
             taking_s=sent.took_s,
             queryable_s=queryable_s,
-            ack_cpu_s=taking.cpu_s - _behind(taking.threads_s),
+            ack_cpu_s=_on_the_way(taking),
             taking_cpu_s=taking.cpu_s,
-            cpu_s=whole.cpu_s,
+            cpu_s=whole.cpu_s - later.cpu_s,
+            settled_s=settled_s,
+            settled_cpu_s=whole.cpu_s,
             parse_s=parse_s,
             table_s=_table(load),
             peak_mb=whole.peak_mb,
@@ -109,8 +111,14 @@ def middle(runs: list[Taken]) -> dict[str, Any]:
     }
 
 
-def _behind(threads_s: Mapping[str, float]) -> float:
-    return sum(s for name, s in threads_s.items() if name in BEHIND or name.startswith(CLICKHOUSE))
+def _on_the_way(taking: Watch) -> float:
+    """Seconds of a processor of all threads but those behind the acknowledgement; of all processes where
+    a server does not tell them apart."""
+    if not any(name in BEHIND for name in taking.threads_s):
+        return taking.cpu_s
+    return sum(
+        s for name, s in taking.threads_s.items() if name not in BEHIND and not name.startswith(ENGINE)
+    )
 
 
 def _encode(load: Load, variant: Variant, headers: Mapping[str, str]) -> tuple[list[bytes], dict[str, str]]:
@@ -133,6 +141,14 @@ def _await(ask: Callable[[], Seen], wanted: Seen, until_s: float, every_s: float
         if time.monotonic() > until:
             raise SystemExit(f"after {until_s:.0f} s it shows {seen[:2]}, not {wanted[:2]}")
         time.sleep(every_s)
+
+
+def _until(ready: Callable[[], bool], until_s: float) -> None:
+    until = time.monotonic() + until_s
+    while not ready():
+        if time.monotonic() > until:
+            raise SystemExit(f"not all of it could be queried, or was settled, after {until_s:.0f} s")
+        time.sleep(1.0)
 
 
 def _parse(load: Load) -> float:
