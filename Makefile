@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: setup demo test check lint slow clean
+.PHONY: setup demo test check lint clients slow clean
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
@@ -22,6 +22,10 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -m 'not slow and not browser and not postgres' -n 2 --dist loadfile $(ARGS)
 
+# the packages whose traffic the slow tests take in, in an environment of their own; those tests are skipped without
+clients: setup
+	$(BIN)/python tests/clients/environment.py
+
 slow: setup
 	$(BIN)/python -m pytest -m 'slow or browser or postgres' -n 2 --dist loadfile $(ARGS)
 
@@ -35,4 +39,4 @@ check: lint
 	$(BIN)/python -m pytest -m 'not slow and not browser and not postgres' -n 2 --dist loadfile -q $(ARGS)
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-clients demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
