@@ -366,7 +366,7 @@ def settle(folder: Path, count: int) -> None:
 def idle(folder: Path, seconds: float) -> None:
     """What a server costs that nobody talks to."""
     with serve(folder, wait_s=300) as server:
-        get(server.port, "/")
+        _first(server)
         time.sleep(30.0)
         with Watch(server.pid, every_s=1.0) as watch:
             time.sleep(seconds)
