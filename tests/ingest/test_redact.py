@@ -371,6 +371,12 @@ def test_no_text_is_slow_to_search(seed: str) -> None:
     assert len(MASK.text(text)) > 0
 
 
+def test_what_was_no_json_is_none_afterwards() -> None:
+    text = 'a@b.org{"phone":4111 1111 1111 11114111 1111 1111 1111'
+    once = EVERY.text(text)
+    assert EVERY.text(once) == once
+
+
 def test_finds_that_overlap_become_one() -> None:
     text = "postgres://bob:p4ss@mail.example.org/ a@b.org"
     finds = find(text, KINDS)

@@ -14,6 +14,7 @@ DEEPEST = 4
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+\-]*+")
+_BEGINS = re.compile(r'\s*+(?:\{\s*+"|\[\s*+(?:["{\[\]\-0-9]|(?:true|false|null)\b))')
 _AFTER_KEY = re.compile(r"\s*:")
 
 
@@ -43,11 +44,9 @@ def rewrite_text(text: str, rewrite: Rewrite, key: str = "", depth: int = 0) -> 
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether a text begins as an object, a list or a string does, and holds a string or a number."""
-    start = text.lstrip()[:1]
-    return (start in ("{", "[") and ('"' in text or start == "[")) or (
-        start == '"' and text.rstrip()[-1:] == '"'
-    )
+    """Whether a text begins as an object, a list or a string of JSON does. One that begins with what
+    stands for something taken out, `[email]`, does not."""
+    return _BEGINS.match(text) is not None or (text.lstrip()[:1] == '"' and text.rstrip()[-1:] == '"')
 
 
 def _between(text: str, rewrite: Rewrite, key: str, valid: bool) -> str:
