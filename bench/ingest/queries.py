@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -22,7 +24,7 @@ LIMIT_S: Final = 20.0
 
 
 class Answered(NamedTuple):
-    """One question to one system: medians in milliseconds (inf: too long), rows answered."""
+    """One question to one system: medians in milliseconds (inf: too long, or an error), rows answered."""
 
     idle_ms: float
     busy_ms: float
@@ -74,7 +76,8 @@ def _time(ask: Callable[[], int], repeats: int) -> tuple[float, int]:
         began = time.perf_counter()
         try:
             rows = ask()
-        except TimeoutError:
+        except (OSError, HTTPException, SystemExit) as error:  # it took too long, or answered with an error
+            print(f"... no answer: {str(error)[:200]}", file=sys.stderr)
             return float("inf"), 0
         took_ms.append(1e3 * (time.perf_counter() - began))
         if took_ms[-1] > 1e3 * LIMIT_S:
@@ -91,7 +94,15 @@ def _sending(system: System, server: Server, rate: int) -> Iterator[None]:
         traces, due = live(seed=server.pid), time.monotonic()
         while not stop.is_set():
             spans = [span for _ in range(rate // 40) for span in next(traces)[0].spans]
-            send(server.port, system.traces_path, [request(spans)], system.headers, connections=1, retries=1)
+            send(
+                server.port,
+                system.traces_path,
+                [request(spans)],
+                system.headers,
+                connections=1,
+                retries=1,
+                timeout_s=LIMIT_S,
+            )
             due += 0.1
             stop.wait(max(0.0, due - time.monotonic()))
 

@@ -31,6 +31,7 @@ def send(
     *,
     connections: int = 4,
     retries: int = 200,
+    timeout_s: float = 300.0,
 ) -> Sent:
     """Each connection takes the next request as soon as its last was answered. What is refused for a
     passing reason is sent again; a request that is refused for good or finds nobody is left out."""
@@ -41,7 +42,7 @@ def send(
     lock = threading.Lock()
 
     def work() -> None:
-        link = HTTPConnection("127.0.0.1", port, timeout=300)
+        link = HTTPConnection("127.0.0.1", port, timeout=timeout_s)
         while True:
             try:
                 number = waiting.get_nowait()

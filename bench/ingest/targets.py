@@ -163,7 +163,7 @@ def queries(answers: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def _cell(told: Sequence[float]) -> str:
-    idle, busy = (f"{ms:,.0f}" if ms < 1e9 else "too long" for ms in told[:2])
+    idle, busy = (f"{ms:,.0f}" if ms < 1e9 else "no answer" for ms in told[:2])
     return f"{idle} / {busy} ({told[2]:.0f})"
 
 
