@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from script import ASSAY, TALK, USER, Talk, get_weather, openai_client, run_turns
+from script import ASSAY, TALK, USER, Talk, openai_client, run_turns
+from script import get_weather as look
 
 os.environ |= {
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{ASSAY}/v1/traces",
@@ -20,11 +21,11 @@ mlflow.openai.autolog()
 
 
 @mlflow.trace(span_type=SpanType.TOOL, name="get_weather")
-def lookup(city: str) -> str:
-    return get_weather(city)
+def get_weather(city: str) -> str:
+    return look(city)
 
 
-talk = Talk(openai_client(), lookup)
+talk = Talk(openai_client(), get_weather)
 
 
 @mlflow.trace(span_type=SpanType.AGENT, name="turn")
