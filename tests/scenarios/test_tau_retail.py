@@ -68,7 +68,11 @@ class Retail:
 
 @pytest.fixture
 def retail(
-    request: pytest.FixtureRequest, shared: Path, telemetry: Telemetry, tmp_path: Path
+    request: pytest.FixtureRequest,
+    shared: Path,
+    telemetry: Telemetry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Retail]:
     file = shared / "data" / "tau_retail" / "tau_retail.parquet"
     if not file.is_file():
@@ -77,11 +81,12 @@ def retail(
     settings = Settings.model_validate({"policies": policies}).model_copy(update={"folder": tmp_path})
     state = open_state(f"sqlite:///{tmp_path / 'state.db'}")
     parts = wire(settings, state)(telemetry)
+    monkeypatch.setattr(telemetry, "close", lambda: None)  # the session's store outlives the project
     app = Application(parts)
     import_file(app, file)
     labels: list[Any] = pq.read_table(file, columns=["label"])["label"].to_pylist()
     yield Retail(parts, app, sum(labels) / len(labels))
-    state.close()
+    app.close()
 
 
 def import_file(app: Application, file: Path) -> None:
