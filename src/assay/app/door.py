@@ -302,5 +302,5 @@ def open_door(parts: Parts, folder: Path | None = None) -> Door:
         limits,
         clock=parts.clock,
         max_waiting_bytes=int(settings.max_waiting_mb * MB),
-        redactor=getattr(parts, "redactor", None),
+        redactor=parts.redactor,
     )

@@ -115,9 +115,9 @@ class Redactor:
         found = {user: None}
         if self._rules.hash_user_ids:
             found[self._hashed("user", user)] = None
-        if (said := self._redact(user, "user.id", frozenset(self._kinds), {})[0]) and ":" in said:
-            if self._tokens.fullmatch(said):
-                found[said] = None
+        said = self._redact(user, "user.id", frozenset(self._kinds), {})[0]
+        if ":" in said and self._tokens.fullmatch(said):
+            found[said] = None
         return tuple(found)
 
     # --- tables -------------------------------------------------------------------------------
