@@ -39,7 +39,11 @@ def serve(folder: Path) -> None:
             for name, value in settings.items():
                 escaped = value.replace("\\", "\\\\").replace("'", "\\'")
                 connection.query(f"SET {name} = '{escaped}'", "Null")
-            return bytes(connection.query(sql, form, params=bound).bytes())
+            try:
+                return bytes(connection.query(sql, form, params=bound).bytes())
+            finally:
+                for name in settings:  # they are of this request alone
+                    connection.query(f"SET {name} = DEFAULT", "Null")
 
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -167,9 +167,7 @@ def test_decisions_scores_and_books_add_up(settled: Telemetry) -> None:
 
 def test_history_is_mapped_again(settled: Telemetry) -> None:
     spans = PRESENT.feeds[0]
-    other = replace(
-        spans, select=lambda source: spans.select(source).replace("gen_ai.usage.input_tokens", "x")
-    )
+    other = replace(spans, select=lambda source: spans.select(source).replace("gen_ai.request.model", "x"))
     poor = replace(PRESENT, feeds=(other, *PRESENT.feeds[1:]))
     derive(settled, poor)
     put(settled, turn("poor", "poor", calls=(("small", 100, 10),)))
@@ -177,13 +175,13 @@ def test_history_is_mapped_again(settled: Telemetry) -> None:
     changed = [each for each in remap(settled) if each.changed]
     assert [(each.interactions, each.changed) for each in changed] == [(21, 1)]
     assert settle_all(settled).conversations == 1
-    assert count_logs(settled, "interaction", WINDOW, parse("input_tokens = 100")) == 21
+    assert count_logs(settled, "interaction", WINDOW, parse('model = "small"')) == 21
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_comes_out(settled: Telemetry, kind: Kind) -> None:
     judged(settled)
-    expected = {"spans": 75, "records": 0, "interactions": 20, "conversations": 10, "signals": 10}
+    expected = {"spans": 76, "records": 0, "interactions": 20, "conversations": 10, "signals": 10}
     expected |= {"selections": 10, "scores": 3, "labels": 1}
     found = export(settled, kind)
     rows = pa.Table.from_batches(list(found.batches), found.schema)

@@ -50,7 +50,12 @@ def mapped(telemetry: Telemetry) -> Iterator[Telemetry]:
 def put_days(t: Telemetry, days: int = 3, traces: int = 4) -> None:
     spans = [
         span(
-            f"s{n}", trace=f"t{day}-{n}", at=86_400 * day, gen_ai__request__model=f"m{n % 2}", metadata=f"{n}"
+            f"s{n}",
+            trace=f"t{day}-{n}",
+            at=86_400 * day,
+            gen_ai__operation__name="chat",
+            gen_ai__request__model=f"m{n % 2}",
+            metadata=f"{n}",
         )
         for day in range(days)
         for n in range(traces)
@@ -67,9 +72,15 @@ def test_opening_again_asks_and_does_nothing(mapped: Telemetry, monkeypatch: pyt
 
 
 def test_a_changed_query_maps_what_comes_and_leaves_history(mapped: Telemetry) -> None:
-    mapped.insert("otel_traces", table([span("a", trace="t1", gen_ai__request__model="m")]))
+    mapped.insert(
+        "otel_traces",
+        table([span("a", trace="t1", gen_ai__operation__name="chat", gen_ai__request__model="m")]),
+    )
     derive(mapped, poorly())
-    mapped.insert("otel_traces", table([span("b", trace="t2", gen_ai__request__model="m")]))
+    mapped.insert(
+        "otel_traces",
+        table([span("b", trace="t2", gen_ai__operation__name="chat", gen_ai__request__model="m")]),
+    )
 
     assert [row["calls"][0]["model"] if row["calls"] else "" for row in interactions(mapped)] == ["m", ""]
     assert is_behind(mapped, poorly())
@@ -104,7 +115,10 @@ def leftovers(t: Telemetry) -> list[str]:
 
 def test_only_what_changed_is_touched(mapped: Telemetry) -> None:
     derive(mapped, poorly())
-    mapped.insert("otel_traces", table([span("a", trace="t1", gen_ai__request__model="m")]))
+    mapped.insert(
+        "otel_traces",
+        table([span("a", trace="t1", gen_ai__operation__name="chat", gen_ai__request__model="m")]),
+    )
     mapped.insert("otel_traces", table([span("a", trace="t2", input__value="hello")]))
     before = touched(mapped)
     derive(mapped)
@@ -170,7 +184,10 @@ def test_broken_off_anywhere_it_goes_on(
         _break(patch, step)
         with pytest.raises(BrokenOff):
             run()
-    mapped.insert("otel_traces", table([span("late", trace="late", gen_ai__request__model="m0")]))
+    mapped.insert(
+        "otel_traces",
+        table([span("late", trace="late", gen_ai__operation__name="chat", gen_ai__request__model="m0")]),
+    )
     run()
 
     rows = interactions(mapped)
@@ -221,7 +238,10 @@ def test_what_arrives_while_history_is_mapped_again_is_in(mapped: Telemetry) -> 
     def send() -> None:
         while not stop.is_set():
             name = f"new{len(sent)}"
-            mapped.insert("otel_traces", table([span("a", trace=name, gen_ai__request__model="m0")]))
+            mapped.insert(
+                "otel_traces",
+                table([span("a", trace=name, gen_ai__operation__name="chat", gen_ai__request__model="m0")]),
+            )
             sent.append(name)
 
     thread = threading.Thread(target=send)
@@ -257,7 +277,9 @@ def _open_collectors(path: str) -> dict[str, object]:
     traces = replace(OTEL_TRACES, columns=(*OTEL_TRACES.columns, "Team String DEFAULT 'kept'"))
     for made in (logs, traces):
         client.command(create_table(made, Topology(kind="server"))[0])
-    client.insert_arrow("otel_traces", table([span("a", gen_ai__request__model="m")]))
+    client.insert_arrow(
+        "otel_traces", table([span("a", gen_ai__operation__name="chat", gen_ai__request__model="m")])
+    )
     client.close()
     store = open_telemetry(f"chdb://{path}")
     columns = deriving.source_columns(store, PRESENT)
@@ -295,7 +317,10 @@ def _come_forward(path: str, number: int) -> dict[str, object]:
         client.command(statement)
         if statement.startswith(f"INSERT INTO assay_migrations (number, title) VALUES ({number},"):
             break
-    client.insert_arrow("otel_traces", table([span("a", trace="old", gen_ai__request__model="m")]))
+    client.insert_arrow(
+        "otel_traces",
+        table([span("a", trace="old", gen_ai__operation__name="chat", gen_ai__request__model="m")]),
+    )
     if number >= 3:
         for name in ("signals", "selections", "scores"):
             row = "SELECT 'conversation', 'old', '2026-03-04 12:00:00'"
@@ -304,7 +329,10 @@ def _come_forward(path: str, number: int) -> dict[str, object]:
         client.command("INSERT INTO settled (name, upto, at) VALUES ('interactions', now64(3), now64(6))")
     client.close()
     store = open_telemetry(f"chdb://{path}")
-    store.insert("otel_traces", table([span("a", trace="once more", gen_ai__request__model="m")]))
+    store.insert(
+        "otel_traces",
+        table([span("a", trace="once more", gen_ai__operation__name="chat", gen_ai__request__model="m")]),
+    )
     found: dict[str, object] = {
         "migrations": sorted(applied_migrations(store)),
         "interactions": [(row["trace_id"], row["model"], row["spans"]) for row in interactions(store)],
