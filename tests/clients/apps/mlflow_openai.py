@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from script import ASSAY, TALK, USER, Talk, openai_client, run_turns
-from script import get_weather as look
+from script import ASSAY, TALK, USER, Talk, get_weather, openai_client, run_turns
 
 os.environ |= {
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{ASSAY}/v1/traces",
@@ -21,11 +20,11 @@ mlflow.openai.autolog()
 
 
 @mlflow.trace(span_type=SpanType.TOOL, name="get_weather")
-def get_weather(city: str) -> str:
-    return look(city)
+def lookup(city: str) -> str:
+    return get_weather(city)
 
 
-talk = Talk(openai_client(), get_weather)
+talk = Talk(openai_client(), lookup)
 
 
 @mlflow.trace(span_type=SpanType.AGENT, name="turn")

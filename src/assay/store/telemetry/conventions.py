@@ -188,7 +188,6 @@ KEYS: Final[Mapping[Field, tuple[str, ...]]] = {
         "gen_ai.tool.name",
         "tool.name",
         "ai.toolCall.name",
-        "mlflow.spanFunctionName",
         "gen_ai.serialized.name",
         "traceloop.entity.name",
         "agentops.entity.name",
