@@ -56,6 +56,7 @@ def test_ids_are_taken_in_their_usual_forms() -> None:
         ({"trace_id": "0" * 32, "value": 1}, "32 hexadecimal digits"),
         ({"span_id": "xyz", "value": 1}, "16 hexadecimal digits"),
         ({"trace_id": TRACE, "value": [1]}, "value is a list"),
+        ({"trace_id": TRACE, "value": 10**400}, "value is 1000000000.*: give a finite number"),
         ({"trace_id": TRACE, "score": 1}, "`score` is no field"),
         ({"trace_id": TRACE, "value": 1, "source": "me"}, "human, llm or code"),
         ({"trace_id": TRACE, "value": 1, "at": "yesterday"}, "at is no time"),
@@ -165,5 +166,27 @@ def test_the_older_batch_has_its_scores_taken_and_its_traces_refused() -> None:
         ("e4", 201),
     ]
     assert "OpenTelemetry" in answers[1][2]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'[{"batch": []}, {"batch": []}]'])
+def test_a_body_that_is_no_batch(body: bytes) -> None:
     with pytest.raises(PayloadError, match="batch"):
-        read_ingestion(b"{}")
+        read_ingestion(body)
+
+
+def test_one_absurd_score_costs_no_other() -> None:
+    base = {"traceId": TRACE, "name": "n"}
+    given = [{**base, "value": value} for value in (1, 10**400, float("nan"), 2)]
+    scores, errors, _ = read_scores(json.dumps(given).encode())
+    assert [one.value for one in scores] == [1.0, 2.0]
+    assert [error.split(":")[0] for error in errors] == ["score 2", "score 3"]
+
+
+def test_what_is_answered_can_be_written() -> None:
+    """JSON may hold half a character, which no answer can."""
+    batch = [{"id": "\ud800", "type": "\ud800"}]
+    _, answers = read_ingestion(json.dumps({"batch": batch}).encode())
+    assert json.dumps(answers, ensure_ascii=False).encode()
+    with pytest.raises(PayloadError) as error:
+        read({"trace_id": TRACE, "value": 1, "\ud800": 1})
+    assert str(error.value).encode()

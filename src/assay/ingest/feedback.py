@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -63,7 +62,8 @@ def read_objects(body: bytes, advice: str) -> list[dict[str, Any]]:
 def _read(given: Mapping[str, Any], number: int, known: set[str]) -> Feedback:
     where = f"feedback {number + 1}: " if number else ""
     if unknown := sorted(set(given) - known):
-        raise PayloadError(f"{where}`{unknown[0][:40]}` is no field; there are {', '.join(sorted(known))}")
+        name = whole_text(unknown[0][:40])
+        raise PayloadError(f"{where}`{name}` is no field; there are {', '.join(sorted(known))}")
     texts = {key: text_of(given.get(key), f"{where}{key}", most) for key, most in _TEXTS.items()}
     source = text_of(given.get("source"), f"{where}source", 20) or "human"
     if source not in ("human", "llm", "code"):
@@ -109,8 +109,8 @@ def value_of(given: object, where: str) -> tuple[float | None, str]:
     if isinstance(given, bool):
         return float(given), "up" if given else "down"
     if isinstance(given, int | float):
-        if not math.isfinite(given) or abs(given) > 1e300:
-            raise PayloadError(f"{where} is {given}: give a finite number")
+        if not abs(given) <= 1e300:  # neither NaN nor a whole number that no float holds
+            raise PayloadError(f"{where} is {str(given)[:40]}: give a finite number")
         return float(given), ""
     text = text_of(given, where, 200)
     return _THUMBS.get(text.lower()), text.lower() if text.lower() in _THUMBS else text
@@ -124,7 +124,12 @@ def text_of(given: object, where: str, most: int) -> str:
         raise PayloadError(f"{where} is a {type(given).__name__}: give a text")
     if len(given) > most:
         raise PayloadError(f"{where} has {len(given):,} characters; the most is {most:,}")
-    return given.encode("utf-8", "replace").decode()
+    return whole_text(given)
+
+
+def whole_text(text: str) -> str:
+    """The text without the halves of characters that JSON may hold, and nothing else."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def time_of(given: object, where: str) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from assay.errors import PayloadError
-from assay.ingest.feedback import check, read_objects, text_of, time_of, value_of
+from assay.ingest.feedback import check, read_objects, text_of, time_of, value_of, whole_text
 from assay.records import Feedback
 
 _MOST_TEXT = 100_000
@@ -76,8 +76,8 @@ def read_score(given: Mapping[str, Any]) -> Feedback:
 def read_ingestion(body: bytes) -> IngestionAnswer:
     """The body of `POST /api/public/ingestion`, Langfuse's older way: its scores are taken; its traces are
     not, and each is told so. Raises PayloadError (400) where it is no batch."""
-    (given,) = read_objects(body, "send a Langfuse batch") or [{}]
-    batch = given.get("batch")
+    given = read_objects(body, "send a Langfuse batch")
+    batch = given[0].get("batch") if len(given) == 1 else None
     if not isinstance(batch, list) or not all(isinstance(event, dict) for event in batch):
         raise PayloadError("the body has no list `batch`")
     return _answered(batch)
@@ -87,7 +87,8 @@ def _answered(batch: Sequence[Mapping[str, Any]]) -> IngestionAnswer:
     scores: list[Feedback] = []
     answers: list[tuple[str, int, str]] = []
     for event in batch:
-        name, kind = str(event.get("id", ""))[:200], str(event.get("type", ""))[:60]
+        name, kind = (whole_text(str(event.get(key, ""))) for key in ("id", "type"))
+        name, kind = name[:200], kind[:60]
         if kind == "sdk-log":
             answers.append((name, 201, ""))
         elif kind != "score-create":
