@@ -48,7 +48,7 @@ def fill(t: Telemetry) -> None:
             error=talk == 3 and place == 1,
             tool_error=False if talk % 2 else None,
             calls=(("small", 100, 10),),
-            **{"user.id": f"u{talk % 3}"},
+            user=f"u{talk % 3}",
         )
         for talk in range(10)
         for place in range(2)

@@ -23,6 +23,7 @@ def turn(
     name: str,
     talk: str = "",
     *,
+    user: str = "",
     asked: str = "",
     answered: str = "It is on its way.",
     minute: float = 0.0,
@@ -41,6 +42,7 @@ def turn(
         ("gen_ai.input.messages", _message("user", asked or f"Question {name}")),
         ("gen_ai.output.messages", _message("assistant", answered)),
         *([("gen_ai.conversation.id", talk)] if talk else []),
+        *([("user.id", user)] if user else []),
     ]
     spans = [root]
     for number, (model, read, wrote) in enumerate(calls):
