@@ -53,6 +53,7 @@ class RpcServer:
             ThreadPoolExecutor(_THREADS, thread_name_prefix="assay-grpc"),
             options=[
                 ("grpc.max_receive_message_length", most_request_bytes),
+                ("grpc.per_message_decompression", 0),  # it would unpack first and measure then
                 ("grpc.max_concurrent_streams", 100),
                 ("grpc.so_reuseport", 0),
             ],
@@ -83,7 +84,14 @@ class RpcServer:
 
     def _export(self, kind: ArrivalKind, body: bytes, context: Any) -> bytes:
         agent = next((str(value) for key, value in context.invocation_metadata() if key == "user-agent"), "")
-        arrival = Arrival(kind=kind, body=body, content_type=PROTOBUF, transport="grpc", agent=agent[:200])
+        arrival = Arrival(
+            kind=kind,
+            body=body,
+            content_type=PROTOBUF,
+            content_encoding=_encoding_of(body),
+            transport="grpc",
+            agent=agent[:200],
+        )
         try:
             received = self._take(arrival)
         except Exception as error:  # a sender must always learn whether to send again
@@ -113,3 +121,10 @@ class RpcServer:
             context.set_trailing_metadata((("grpc-status-details-bin", details),))
         context.abort(_CODES.get(problem.status, grpc.StatusCode.INTERNAL), problem.message)
         raise AssertionError("abort raises")
+
+
+def _encoding_of(body: bytes) -> str:
+    """How a message is packed, which its call does not tell: a request that is not begins with 0x0a."""
+    if body[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "deflate" if body[:1] == b"\x78" else ""
