@@ -31,6 +31,13 @@ def test_what_is_wrong_is_said_and_whether_to_send_again(client: TestClient, pag
     assert pages.door.refusals == [(400, "feedback"), (413, "feedback"), (503, "feedback")]
 
 
+def test_a_note_of_media_is_read_within_the_same_bound(client: TestClient, pages: FakePages) -> None:
+    assert client.post("/api/public/media", content=b"x" * (5 * 2**20)).status_code == 413
+    for odd in (b"", b"[]", b"{nope", b'{"sha256Hash": "\\ud800"}', b"[" * 100_000):
+        assert client.post("/api/public/media", content=odd).status_code == 201
+    assert pages.door.given == []
+
+
 def test_another_site_can_give_none(client: TestClient, pages: FakePages) -> None:
     headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
     reply = client.post(

@@ -9,8 +9,9 @@ from assay.records import ArrivalKind
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _REJECTED = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}
-CODES = {400: 3, 413: 8, 415: 3, 429: 8, 503: 14, 500: 13}
-"""The gRPC code of an HTTP status: INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE, INTERNAL."""
+CODES = {400: 3, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14, 500: 13}
+"""The gRPC code of an HTTP status: INVALID_ARGUMENT, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE,
+INTERNAL."""
 
 
 def success_body(kind: ArrivalKind, content_type: str, rejected: int = 0, message: str = "") -> bytes:

@@ -22,6 +22,7 @@ TITLES = {
     403: "Not allowed",
     404: "Nothing here",
     405: "Not allowed",
+    408: "Too slow",
     413: "Too large",
     500: "Something broke",
     503: "Not available just now",

@@ -20,7 +20,7 @@ from assay.errors import AssayError, PayloadError
 from assay.ingest.reply import error_body, response_type, success_body
 from assay.records import Arrival, ArrivalKind, Received
 from assay.web.base import Entrance
-from assay.web.body import MEBIBYTE
+from assay.web.body import MEBIBYTE, PATIENCE_S, patience
 from assay.web.problems import problem_of
 
 log = logging.getLogger("assay.web")
@@ -64,10 +64,11 @@ class Receiver:
         rng: random.Random,
         most_request_bytes: int = 64 * MEBIBYTE,
         most_waiting_bytes: int = 256 * MEBIBYTE,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._app, self._entrance, self._host_allowed, self._rng = app, entrance, host_allowed, rng
         self._most, self._most_waiting = most_request_bytes, most_waiting_bytes
-        self._waiting = 0
+        self._waiting, self._patience_s = 0, patience_s
         self._known_hosts: set[bytes] = set()
         self._limiter: anyio.CapacityLimiter | None = None
 
@@ -139,30 +140,33 @@ class Receiver:
         return _Reply(200, answer, response_type(content_type))
 
     async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        """The body. Raises PayloadError: 413 where it is too large, 503 where too much waits already."""
+        """The body. Raises PayloadError: 413 where it is too large, 503 where too much waits already, 408
+        where it stops coming."""
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > self._most:
             raise self._too_large()
         chunks: list[bytes] = []
         counted = 0
         try:
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                chunk: bytes = message.get("body", b"")
-                if chunk:
-                    counted += len(chunk)
-                    self._waiting += len(chunk)
-                    if counted > self._most:
-                        raise self._too_large()
-                    if self._waiting > self._most_waiting:
-                        raise PayloadError(
-                            "too many requests are waiting; send this one again", http_status=503
-                        )
-                    chunks.append(chunk)
-                if not message.get("more_body"):
-                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            async with patience(self._patience_s) as waits:
+                while True:
+                    message = await receive()
+                    waits()
+                    if message["type"] == "http.disconnect":
+                        raise Gone
+                    chunk: bytes = message.get("body", b"")
+                    if chunk:
+                        counted += len(chunk)
+                        self._waiting += len(chunk)
+                        if counted > self._most:
+                            raise self._too_large()
+                        if self._waiting > self._most_waiting:
+                            raise PayloadError(
+                                "too many requests are waiting; send this one again", http_status=503
+                            )
+                        chunks.append(chunk)
+                    if not message.get("more_body"):
+                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
         finally:
             self._waiting -= counted
 
@@ -184,12 +188,16 @@ class Receiver:
     def _refusal(self, error: Exception, content_type: str, transport: str, agent: str) -> _Reply:
         problem = problem_of(error, self._rng)
         self._entrance().refused(problem.status, transport, agent)
-        after = problem.retry_after_s
+        more = []
+        if problem.retry_after_s is not None:
+            more.append((b"retry-after", str(problem.retry_after_s).encode()))
+        if problem.status == 408:  # what may come yet belongs to no request
+            more.append((b"connection", b"close"))
         return _Reply(
             problem.status,
             error_body(problem.message, content_type, problem.status),
             response_type(content_type),
-            () if after is None else ((b"retry-after", str(after).encode()),),
+            tuple(more),
         )
 
     def _too_large(self) -> PayloadError:
