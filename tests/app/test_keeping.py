@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from io import BytesIO
@@ -28,6 +29,8 @@ from assay.errors import CallerError
 from assay.ingest.columns import SPAN_SCHEMA
 from assay.records import ForgetReport
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.conventions import KEYS, Field
+from assay.store.telemetry.erase import USER_KEY
 
 CODE = """
 from assay import metric
@@ -123,6 +126,28 @@ def test_a_user_is_forgotten_everywhere_and_others_are_not(
     again = project.forget(ForgetRequest(user="jane"))
     assert not left(again)
     assert not any(table.before for table in again.tables)
+
+
+def test_a_number_that_says_something_else_is_nobodys_id(open_project: Open, telemetry: Telemetry) -> None:
+    """Ids are numbers in many applications, and so are ages and counts."""
+    application = open_project(CODE)
+    day = NOW - timedelta(days=1)
+    about = {"a": "user.age", "b": "llm.user_message_count", "c": "metadata.user_turns", "d": "superuser"}
+    own = {"e": "metadata.user_id", "f": "app.userId", "g": "enduser.pseudo.id", "h": "app.EndUser.id"}
+    own |= {"i": "session.currentUserId", "j": "app_user", "k": "user.email"}
+    send(
+        application,
+        *(turn(name, f"talk {name}", start=day, **{key: "42"}) for name, key in (about | own).items()),
+        said("7", "l", "talk l", day),
+    )
+    done = application.forget(ForgetRequest(user="42"))
+    assert (done.interactions, left(done)) == (len(own), 0)
+    found = {row["id"] for row in rows(telemetry, "SELECT DISTINCT TraceId AS id FROM otel_traces")}
+    assert found == {trace_id(name) for name in (*about, "l")}
+
+
+def test_every_key_that_the_mapping_knows_names_a_user() -> None:
+    assert [key for key in KEYS[Field.USER] if not re.search(USER_KEY, key)] == []
 
 
 def test_evaluations_without_a_trace_go_too(open_project: Open, telemetry: Telemetry) -> None:

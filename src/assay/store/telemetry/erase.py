@@ -14,6 +14,13 @@ from assay.store.telemetry.facts import near
 from assay.store.telemetry.mapping import INTERACTIONS
 from assay.store.telemetry.schema import local_name, on_cluster
 
+USER_KEY: Final = (
+    r"(?i:(^|[._-])(end[._-]?)?user([._-]?(pseudo[._-]?)?(id|uuid|name|full[._-]?name|e?mail|hash))?$)"
+    r"|[a-z0-9]User(Id|ID|Uuid|UUID|Name|Email)?$"
+)
+"""Attributes that name a user, whatever they are called: what only speaks of one, an age or a count of
+messages, may happen to be the same number as somebody's id."""
+
 IDS: Final = 1_000
 """Ids bound in one statement: a server takes fields of limited size only."""
 
@@ -192,9 +199,9 @@ def _conditions(t: Telemetry, subject: Subject) -> Iterator[tuple[str, str, dict
 
 
 def _says(*columns: str) -> str:
-    """Whether an attribute whose name speaks of users has one of their ids."""
+    """Whether an attribute that names a user has one of their ids."""
     return " OR ".join(
-        "arrayExists((k, v) -> v IN {users:Array(String)} AND positionCaseInsensitive(k, 'user') > 0, "
+        f"arrayExists((k, v) -> v IN {{users:Array(String)}} AND match(k, '{USER_KEY}'), "
         f"mapKeys({column}), mapValues({column}))"
         for column in columns
     )
