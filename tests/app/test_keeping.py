@@ -132,12 +132,13 @@ def test_a_number_that_says_something_else_is_nobodys_id(open_project: Open, tel
     """Ids are numbers in many applications, and so are ages and counts."""
     application = open_project(CODE)
     day = NOW - timedelta(days=1)
+    number: Any = "42"
     about = {"a": "user.age", "b": "llm.user_message_count", "c": "metadata.user_turns", "d": "superuser"}
     own = {"e": "metadata.user_id", "f": "app.userId", "g": "enduser.pseudo.id", "h": "app.EndUser.id"}
     own |= {"i": "session.currentUserId", "j": "app_user", "k": "user.email"}
     send(
         application,
-        *(turn(name, f"talk {name}", start=day, **{key: "42"}) for name, key in (about | own).items()),
+        *(turn(name, f"talk {name}", start=day, **{key: number}) for name, key in (about | own).items()),
         said("7", "l", "talk l", day),
     )
     done = application.forget(ForgetRequest(user="42"))
