@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from io import IOBase
@@ -56,7 +56,7 @@ def read_out(parts: Parts, request: ExportRequest) -> Exported:
     )
 
 
-def write_rows(exported: Exported, form: str, sink: BinaryIO) -> Iterator[int]:
+def write_rows(exported: Exported, form: str, sink: BinaryIO) -> Generator[int]:
     """Write the rows in a form; after each step how many are written, so that they can be passed on.
 
     Raises CallerError for a form that there is not."""

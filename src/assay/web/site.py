@@ -77,7 +77,7 @@ def create_web(
         Route("/api/conversations", view(api.conversation)),
         Route("/api/conversations/{id:path}", view(api.conversation)),
         Route("/api/ingest", view(api.ingest)),
-        Route("/api/export/{kind}", partial(export.export_rows, site)),
+        Route("/api/export/{kind}", export.Exports(site).rows),
         Route("/api/run/{operation}", partial(run.run_operation, site, payloads), methods=["POST"]),
         Route("/healthz", lambda request: PlainTextResponse("ok\n")),
         Route("/static/vega.js", view(assets.chart_script)),
