@@ -22,7 +22,7 @@ from tests.ingest.bodies import (
 
 from assay.errors import PayloadError
 from assay.ingest.otlp import decode_traces
-from assay.ingest.outline import Outline, outline
+from assay.ingest.outline import Outline, outline, outline_soon
 from assay.ingest.payload import Limits
 from assay.ingest.rejection import Rejection, Rejections, count_of, message_of
 
@@ -49,6 +49,36 @@ def test_good_spans_are_counted() -> None:
     assert outlined(body) == Outline(items=3, rejections=(), is_sound=True, size_bytes=len(body))
     assert outlined(text, JSON) == Outline(items=2, rejections=(), size_bytes=len(text))
     assert outlined(gzip.compress(body, mtime=0), encoding="gzip").size_bytes == len(body)
+
+
+def test_what_takes_long_is_not_looked_at_soon() -> None:
+    """Not many bytes can hold much work: packed, of many parts, of many fields in one, or to be mended."""
+
+    def soon(body: bytes, content_type: str = PROTOBUF, encoding: str = "", **limits: int) -> Outline | None:
+        return outline_soon(payload(body, content_type, encoding), Limits(**limits))
+
+    usual = request(200).SerializeToString()
+    assert soon(usual) == outlined(usual)
+    assert soon(usual, max_request_bytes=100) is soon(usual, max_spans=100) is None
+    assert soon(gzip.compress(usual, mtime=0), encoding="gzip") is None
+    assert soon(json_request([json_span(1)]), JSON) is soon(usual, "text/plain") is None
+    assert soon(30 * usual) is None
+    assert soon(changed(lambda span: setattr(span, "trace_id", b""))) is None
+
+    def grow(span: Any) -> None:
+        span.attributes.add(key="text").value.string_value = "x" * 30_000
+
+    assert soon(changed(grow)) is None
+    for part in (b"\x0a\x00" * 6_000, b"\x0a\xe0\x5d" + b"\x12\x00" * 6_000, usual[:-1], b"\x0a"):
+        assert soon(part) is None
+    resource = request(1)
+    resource.resource_spans[0].resource.attributes.add(key="text").value.string_value = "x" * 30_000
+    assert soon(resource.SerializeToString()) is None
+    large = request(100)
+    for span in large.resource_spans[0].scope_spans[0].spans:
+        span.attributes.add(key="text").value.string_value = "x" * 15_000
+    assert soon(large.SerializeToString()) == outlined(large.SerializeToString())
+    assert soon(2 * large.SerializeToString()) is None
 
 
 def test_a_large_request_is_read_in_pieces() -> None:

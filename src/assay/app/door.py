@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 import pyarrow as pa
 
@@ -23,7 +23,7 @@ from assay.ingest.feedback import feedback_records
 from assay.ingest.journal import Backlog, Journal
 from assay.ingest.metrics import count_metrics
 from assay.ingest.otlp import decode_logs, decode_traces
-from assay.ingest.outline import Outline, outline
+from assay.ingest.outline import Outline, outline, outline_soon
 from assay.ingest.payload import Limits, Payload
 from assay.ingest.rejection import count_of, message_of
 from assay.ingest.segment import Parcel, list_segments
@@ -37,9 +37,6 @@ MB = 2**20
 ARROW = "application/vnd.apache.arrow.stream"
 Answer = Callable[[Received | AssayError], None]
 """Called once, from another thread: what was taken is on disk, or why it is not."""
-
-_QUICK_BYTES, _SLOWER_BYTES = 4 * MB, MB // 2
-"""Requests up to these sizes (protobuf; JSON or compressed) are checked in some milliseconds."""
 
 
 class Redacts(Protocol):
@@ -77,11 +74,15 @@ class Door:
 
     # --- taking -------------------------------------------------------------------------------
 
-    def is_quick(self, arrival: Arrival) -> bool:
-        """Whether `take` returns within some milliseconds."""
-        slow = arrival.content_encoding or "json" in arrival.content_type
-        limit = _SLOWER_BYTES if slow else _QUICK_BYTES
-        return self._redactor is None and len(arrival.body) <= limit and self._journal is not None
+    def take_soon(self, arrival: Arrival, answer: Answer) -> bool:
+        """`take` it, if that is done within some milliseconds; False where it was left alone."""
+        if self._redactor is not None or self._journal is None or arrival.kind == "metrics":
+            return False
+        payload = self._payload(arrival, arrival.kind)
+        found = outline_soon(payload, self._limits)
+        if found is not None:
+            self._write(payload, found, arrival, answer)
+        return found is not None
 
     def take(self, arrival: Arrival, answer: Answer) -> None:
         """Check an OTLP request and have it written; `answer` is called once it is on disk.
@@ -92,14 +93,19 @@ class Door:
             self.tally.dropped("metrics")
             answer(Received(accepted=0, rejected=points, reasons=("metrics are not kept",)))
             return
-        payload = Payload(
-            kind=arrival.kind,
+        payload = self._payload(arrival, arrival.kind)
+        self._write(payload, outline(payload, self._limits), arrival, answer)
+
+    def _payload(self, arrival: Arrival, kind: Literal["traces", "logs"]) -> Payload:
+        return Payload(
+            kind=kind,
             body=arrival.body,
             content_type=arrival.content_type,
             content_encoding=arrival.content_encoding,
             received_ns=self._now_ns(),
         )
-        found = outline(payload, self._limits)
+
+    def _write(self, payload: Payload, found: Outline, arrival: Arrival, answer: Answer) -> None:
         if found.is_sound:
             payload = replace(payload, is_sound=True)
         parcel = self._parcel(payload, found, arrival)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from google.protobuf.message import DecodeError
 
+from assay.errors import PayloadError
 from assay.ingest.payload import Limits
-from assay.ingest.scan import ATTRIBUTE, VALUE, Shared, cut, excess, small, unfold
+from assay.ingest.scan import ATTRIBUTE, LARGE, VALUE, Shared, cut, excess, small, unfold
 from assay.ingest.shapes import Tree, message
 
 LAYOUTS: dict[Tree, dict[int, int]] = {
@@ -13,6 +16,9 @@ LAYOUTS: dict[Tree, dict[int, int]] = {
     "logs": {5: VALUE, 6: ATTRIBUTE},  # body, attributes
 }
 """The fields of an item that the limits hold for."""
+
+_SOON = 5_000
+"""So many items are looked at within some milliseconds."""
 
 _OF_RESOURCE, _OF_SCOPE = {1: ATTRIBUTE}, {3: ATTRIBUTE}
 _ZERO_TRACE, _ZERO_SPAN = bytes(16), bytes(8)
@@ -31,8 +37,20 @@ def count_sound(tree: Tree, content: bytes, limits: Limits) -> int | None:
     return items
 
 
-def _count_piece(tree: Tree, content: bytes, limits: Limits) -> int | None:
+def count_soon(tree: Tree, content: bytes, limits: Limits) -> int | None:
+    """The same, which takes some milliseconds at most: None, too, of what is large or broken or has many
+    or large items."""
+    few = replace(limits, max_spans=min(limits.max_spans, _SOON))
+    try:
+        return _count_piece(tree, content, few, soon=True) if len(content) <= LARGE else None
+    except (DecodeError, PayloadError):
+        return None
+
+
+def _count_piece(tree: Tree, content: bytes, limits: Limits, *, soon: bool = False) -> int | None:
     parts = unfold(tree, content, limits)
+    if soon and any(_is_large(part, limits) for part in parts):
+        return None
     try:
         if any(_has_excess(tree, part, limits) for part in parts):
             return None
@@ -57,6 +75,11 @@ def _has_excess(tree: Tree, part: Shared, limits: Limits) -> bool:
     if max(map(len, part.items), default=0) <= small(limits):
         return False
     return any(excess(raw, LAYOUTS[tree], limits) for raw in part.items)
+
+
+def _is_large(part: Shared, limits: Limits) -> bool:
+    """Whether anything in it would be counted attribute by attribute."""
+    return max(map(len, (part.resource, part.scope, *part.items))) > small(limits)
 
 
 def shared_excess(shared: Shared, limits: Limits) -> str:

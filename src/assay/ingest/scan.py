@@ -39,6 +39,7 @@ def unfold(tree: Tree, content: bytes, limits: Limits) -> list[Shared]:
     if len(content) > LARGE:
         expect(_count(memoryview(content), 0, limits), limits)
     groups = message(tree, "Shell.Export").FromString(content).groups
+    expect(len(groups), limits)
     expect(len(groups) + sum(len(group.scopes) for group in groups), limits)
     found = [
         Shared(group.resource, group.schema_url, some.scope, some.schema_url, list(some.items))

@@ -32,11 +32,12 @@ class Entrance(Protocol):
     is wrong with a request is raised at once: PayloadError with its status, StoreFull or another
     StoreError."""
 
-    def is_quick(self, arrival: Arrival) -> bool:
-        """Whether `take` returns so soon that it may be called where nothing else can run meanwhile."""
-        ...
-
     def take(self, arrival: Arrival, answer: Callable[[Received | AssayError], None]) -> None: ...
+
+    def take_soon(self, arrival: Arrival, answer: Callable[[Received | AssayError], None]) -> bool:
+        """`take` it, if that is done so soon that nothing else need run meanwhile; False where it was
+        left alone."""
+        ...
 
     def feedback(self, given: Sequence[Feedback], transport: str, agent: str) -> None:
         """Returns once it is on disk."""

@@ -178,9 +178,7 @@ class Receiver:
         def answer(given: Received | AssayError) -> None:
             loop.call_soon_threadsafe(_resolve, done, given)
 
-        if entrance.is_quick(arrival):
-            entrance.take(arrival, answer)
-        else:
+        if not entrance.take_soon(arrival, answer):
             self._limiter = self._limiter or anyio.CapacityLimiter(_THREADS)
             await anyio.to_thread.run_sync(partial(entrance.take, arrival, answer), limiter=self._limiter)
         return await done
