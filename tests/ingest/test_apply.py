@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from assay.errors import StoreError, StoreFull
+from assay.ingest import apply
 from assay.ingest.apply import Applier, RowKind, Rows
 from assay.ingest.journal import Journal
 from assay.ingest.payload import Limits, Payload
@@ -40,13 +44,15 @@ def parcel(number: int, spans: int = 3, name: str = "chat") -> Parcel:
 
 class Store:
     """Keeps span ids. `fault` is raised by the next `faults` inserts, after `partly` rows were kept; spans
-    named `poison` are always refused."""
+    named `poison` are always refused, those named `busy` so many times, and more than `most` at once."""
 
     def __init__(self) -> None:
         self.rows: list[str] = []
         self.inserts: list[tuple[int, bool]] = []
         self.fault: Exception | None = None
-        self.faults = self.partly = 0
+        self.faults = self.partly = self.busy = 0
+        self.most = 10**9
+        self.names: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
 
@@ -65,9 +71,16 @@ class Store:
             self.faults -= 1
             self.rows += ids[: self.partly]
             raise self.fault
-        if "poison" in rows["SpanName"].to_pylist():
+        names = [str(name) for name in rows["SpanName"].to_pylist()]
+        if "poison" in names:
             raise StoreError("Code: 6. DB::Exception: Cannot parse 'my secret' (CANNOT_PARSE_TEXT)")
+        if "busy" in names and self.busy:
+            self.busy -= 1
+            raise StoreError("Code: 252. DB::Exception: Too many parts (3000). (TOO_MANY_PARTS)")
+        if len(names) > self.most:
+            raise StoreError("Code: 252. DB::Exception: Too many partitions for single INSERT block")
         self.rows += ids
+        self.names += names
 
 
 class Ears:
@@ -104,8 +117,9 @@ def ears() -> Ears:
 
 
 @pytest.fixture
-def start(tmp_path: Path, store: Store, ears: Ears) -> Iterator[Start]:
+def start(tmp_path: Path, store: Store, ears: Ears, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Open the journal of this test's folder and apply it; again and again, as after kill -9."""
+    monkeypatch.setattr(apply, "FIRST_DELAY_S", 0.1)
     made: list[tuple[Journal, Applier]] = []
 
     def begin(**options: Any) -> tuple[Journal, Applier]:
@@ -166,15 +180,208 @@ def test_a_row_that_the_store_refuses_costs_itself_alone(start: Start, store: St
 
 
 def test_a_store_that_refuses_everything_is_not_believed(start: Start, store: Store, ears: Ears) -> None:
-    store.fault, store.faults = StoreError("Code: 60. DB::Exception (UNKNOWN_TABLE)"), 40
+    store.fault, store.faults = StoreError("Code: 60. DB::Exception (UNKNOWN_TABLE)"), 3
     journal, applier = start()
     for number in range(1, 11):
         journal.put(parcel(number))
     with pytest.raises(StoreError, match="UNKNOWN_TABLE"):
         applier.flush(30)
-    assert ears.dead == []
     applier.flush(60)
     assert sorted(store.rows) == ids(*range(1, 11))
+    assert ears.dead == []
+
+
+def test_rows_are_refused_for_what_they_hold_once_another_is_taken(
+    start: Start, store: Store, ears: Ears
+) -> None:
+    journal, applier = start()
+    for number in range(1, 11):
+        journal.put(parcel(number, name="poison"))
+    with pytest.raises(StoreError, match="CANNOT_PARSE_TEXT"):
+        applier.flush(30)
+    assert ears.dead == []
+    journal.put(parcel(11))
+    applier.flush(30)
+    assert store.rows == ids(11)
+    assert len(ears.dead) == 30
+
+
+def test_a_passing_fault_of_the_store_buries_nothing(start: Start, store: Store, ears: Ears) -> None:
+    store.gate.clear()
+    store.busy = 3
+    journal, applier = start()
+    journal.put(parcel(1))
+    journal.put(parcel(2, spans=1, name="busy"))
+    journal.put(parcel(3))
+    store.gate.set()
+    with pytest.raises(StoreError, match="252 TOO_MANY_PARTS"):
+        applier.flush(30)
+    applier.flush(30)
+    assert sorted(store.rows) == [*ids(1), *ids(2, spans=1), *ids(3)]
+    assert ears.dead == []
+
+
+def test_more_days_than_one_insert_may_touch_are_stored_in_parts(
+    start: Start, store: Store, ears: Ears
+) -> None:
+    store.most = 5
+    journal, applier = start()
+    journal.put(parcel(1, spans=17))
+    applier.flush(30)
+    assert sorted(store.rows) == ids(1, spans=17)
+    assert (ears.dead, applier.problem) == ([], "")
+
+
+def test_many_refused_rows_do_not_hide_the_good_ones_behind_them(
+    start: Start, store: Store, ears: Ears
+) -> None:
+    store.gate.clear()
+    journal, applier = start()
+    for number in range(1, 11):
+        journal.put(parcel(number, name="poison"))
+    for number in range(11, 15):
+        journal.put(parcel(number))
+    store.gate.set()
+    applier.flush(30)
+    assert sorted(store.rows) == ids(*range(11, 15))
+    assert len(ears.dead) == 30
+
+
+def test_what_is_put_aside_is_so_once(
+    start: Start, store: Store, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [OSError(errno.EIO, "Input/output error")] * 2
+
+    def faulty(*place: Any) -> None:
+        if faults:
+            raise faults.pop()
+        checkpoint(*place)
+
+    store.gate.clear()
+    journal, applier = start()
+    checkpoint = journal.checkpoint
+    monkeypatch.setattr(journal, "checkpoint", faulty)
+    journal.put(parcel(1))
+    journal.put(parcel(2, name="poison"))
+    store.gate.set()
+    with pytest.raises(StoreError, match="Input/output"):
+        applier.flush(30)
+    applier.flush(30)
+    assert sorted(store.rows) == ids(1)
+    assert len(ears.dead) == 3
+
+
+def test_waiting_for_the_store_takes_no_more_than_a_batch_into_memory(
+    start: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = parcel(1).size_bytes
+    monkeypatch.setattr(apply, "BATCH_BYTES", 8 * size)
+    monkeypatch.setattr(apply, "FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(apply, "LONGEST_DELAY_S", 0.001)
+    store.gate.clear()
+    store.fault, store.faults = StoreError("Code: 60. DB::Exception (UNKNOWN_TABLE)"), 10**9
+    journal, applier = start()
+    for number in range(1, 101):
+        journal.put(parcel(number))
+    store.gate.set()
+    while len(store.inserts) < 60:
+        time.sleep(0.01)
+    assert journal.untaken_bytes() > 70 * size
+    store.faults = 0
+    applier.flush(30)
+    assert sorted(store.rows) == ids(*range(1, 101))
+
+
+def test_a_journal_that_can_t_be_read_for_a_while_is_said_and_read_then(
+    start: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [OSError(errno.EMFILE, "Too many open files")] * 2
+
+    def faulty(*bounds: int) -> Any:
+        if faults:
+            raise faults.pop()
+        return take(*bounds)
+
+    journal, applier = start()
+    take = journal.take
+    monkeypatch.setattr(journal, "take", faulty)
+    journal.put(parcel(1))
+    with pytest.raises(StoreError, match=r"waits in the journal: .*OSError"):
+        applier.flush(30)
+    applier.flush(30)
+    assert store.rows == ids(1)
+    assert applier.problem == ""
+
+
+def test_counts_that_can_t_be_kept_stop_nothing(
+    start: Start, store: Store, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    def tick() -> None:
+        asked.set()
+        raise RuntimeError("no counts today")
+
+    monkeypatch.setattr(ears, "tick", tick)
+    journal, applier = start()
+    assert asked.wait(30)
+    journal.put(parcel(1))
+    applier.flush(30)
+    assert (store.rows, applier.problem) == (ids(1), "")
+
+
+class Eraser:
+    """A redactor that leaves nothing of names."""
+
+    def spans(self, table: pa.Table) -> pa.Table:
+        names = pa.array(["[gone]"] * table.num_rows, pa.string())
+        return table.set_column(table.column_names.index("SpanName"), "SpanName", names)
+
+    def records(self, table: pa.Table) -> pa.Table:
+        return table
+
+
+def test_what_an_earlier_process_left_is_redacted_too(tmp_path: Path, store: Store, ears: Ears) -> None:
+    before = Journal(tmp_path / "journal")
+    before.put(parcel(1, name="my secret"))
+    (table,) = apply.decode([parcel(2, name="my secret").payload], Limits()).spans
+    body = apply._write_arrow(table)
+    before.put(Parcel(payload=Payload(kind="spans", body=body, content_type="", received_ns=1), items=3))
+    before.close()
+    journal = Journal(tmp_path / "journal")
+    applier = Applier(journal, store, ears, Limits(), redactor=Eraser())
+    applier.flush(30)
+    applier.close()
+    journal.close()
+    assert sorted(store.rows) == ids(1, 2)
+    assert set(store.names) == {"[gone]"}
+
+
+def test_the_server_s_own_log_quotes_nothing_that_was_sent(
+    start: Start,
+    store: Store,
+    ears: Ears,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    faults = [ValueError("my secret")]
+
+    def broken(*given: object) -> None:
+        raise pa.ArrowInvalid("can't read 'my secret'")
+
+    def buried(*told: object) -> None:
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr(apply, "decode_traces", broken)
+    monkeypatch.setattr(ears, "buried", buried)
+    with caplog.at_level(logging.DEBUG):
+        journal, applier = start()
+        journal.put(parcel(1))
+        applier.flush(30)
+    assert "ArrowInvalid at" in caplog.text
+    assert "could not be stored (ValueError at apply.py" in caplog.text
+    assert "my secret" not in caplog.text
 
 
 def test_after_a_crash_the_rest_is_stored_and_nothing_twice(start: Start, store: Store) -> None:

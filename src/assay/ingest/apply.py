@@ -10,13 +10,15 @@ import logging
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from assay.errors import StoreError, StoreFull, StoreHeld, StoreUnreachable
+from assay.errors import AssayError, StoreError, StoreFull, StoreHeld, StoreUnreachable
 from assay.ingest.journal import Journal, name_thread
 from assay.ingest.otlp import decode_logs, decode_traces
 from assay.ingest.payload import Kind, Limits, Payload
@@ -25,7 +27,7 @@ from assay.ingest.segment import Entry, Parcel, Position
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES, BATCH_ITEMS = 32 * 2**20, 20_000
+BATCH_BYTES, BATCH_ITEMS = 24 * 2**20, 20_000
 ENOUGH_BYTES = 16 * 2**20
 GATHER_S, LONGEST_S, REST = 0.2, 0.8, 4.0
 """A batch waits for `GATHER_S` at least and `LONGEST_S` at most; between, until `REST` times as long
@@ -39,6 +41,20 @@ HOPELESS, PATIENCE = 8, 6
 RowKind = Literal["spans", "records"]
 _PASSING = (StoreFull, StoreHeld, StoreUnreachable, OSError, MemoryError)
 """Faults that have nothing to do with the rows."""
+_OF_CONTENT = frozenset(
+    {6, 12, 25, 26, 27, 38, 41, 53, 69, 70, 72, 117, 125, 128, 131, 153, 190, 306, 321, 349, 376, 395, 407}
+    | {427, 441, 467, 675, 676}
+)
+"""What the store says of values that it can't read or keep; any other word of it may be a passing fault."""
+_MEMORY, _PARTS = 241, 252
+
+
+class Redacts(Protocol):
+    """Takes out of tables what may not be kept; doing so again changes nothing."""
+
+    def spans(self, table: pa.Table) -> pa.Table: ...
+
+    def records(self, table: pa.Table) -> pa.Table: ...
 
 
 class Shelf(Protocol):
@@ -76,24 +92,45 @@ class Rows(NamedTuple):
 
 
 class _Stuck(Exception):
-    """The store refuses rows and it is not proved that it takes others: not the rows' fault, perhaps."""
+    """The store refuses rows, and not for what they hold, or it is not proved that it takes others."""
 
 
-def decode(payloads: Sequence[Payload], limits: Limits) -> Rows:
-    """The rows of many payloads. Raises what the damaged one of them raises."""
+class _Batch:
+    """What is still to do for some requests: tables to insert, and rows to put aside with the reason."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.spans, self.records = rows.spans, rows.records
+        self.refused: list[tuple[RowKind, pa.Table, str]] = []
+
+    def add(self, rows: Rows) -> None:
+        self.rows = _added(self.rows, rows)
+        self.spans = _joined((*self.spans, *rows.spans))
+        self.records = _joined((*self.records, *rows.records))
+
+
+def decode(
+    payloads: Sequence[Payload], limits: Limits, redactor: Redacts | None = None, *, again: bool = False
+) -> Rows:
+    """The rows of many payloads. Raises what the damaged one of them raises.
+
+    Requests as they were sent are redacted here; tables were before they were journalled, unless an
+    earlier process, which perhaps did not redact, wrote them (`again`)."""
     of_kind: dict[Kind, list[Payload]] = {"traces": [], "logs": [], "spans": [], "records": []}
     for payload in payloads:
         of_kind[payload.kind].append(payload)
     rejections: tuple[Rejection, ...] = ()
     spans = [_read_arrow(payload) for payload in of_kind["spans"]]
     records = [_read_arrow(payload) for payload in of_kind["records"]]
+    if redactor is not None and again:
+        spans, records = [redactor.spans(one) for one in spans], [redactor.records(one) for one in records]
     if of_kind["traces"]:
         traces = decode_traces(of_kind["traces"], limits)
-        spans.append(traces.spans)
+        spans.append(traces.spans if redactor is None else redactor.spans(traces.spans))
         rejections += traces.rejections
     if of_kind["logs"]:
         logs = decode_logs(of_kind["logs"], limits)
-        records.append(logs.records)
+        records.append(logs.records if redactor is None else redactor.records(logs.records))
         rejections += logs.rejections
     return Rows(_joined(spans), _joined(records), rejections)
 
@@ -126,11 +163,12 @@ class Applier:
         news: News,
         limits: Limits,
         *,
+        redactor: Redacts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.problem = ""
         self._journal, self._shelf, self._news = journal, shelf, news
-        self._limits, self._clock = limits, clock
+        self._limits, self._clock, self._redactor = limits, clock, redactor
         self._uncertain_bytes = 2 * BATCH_BYTES
         """Of what an earlier process left, so much may have been stored without its bookmark."""
         self._changed = threading.Condition()
@@ -169,33 +207,52 @@ class Applier:
 
     def _run(self) -> None:
         name_thread("assay-apply")
-        while self._gather():
-            taken = self._journal.take(BATCH_BYTES, BATCH_ITEMS)
-            began = self._taken_at = self._clock()
+        delay_s, going = FIRST_DELAY_S, True
+        while going:
             try:
-                for damage, content in self._journal.pop_damages():
-                    self._news.buried("journal", content, None, f"damaged bytes of {damage.place}")
-                stored = self._apply(taken.entries, taken.upto)
-                self._news.tick()
-            except Exception:  # nothing may end this thread
-                log.exception("what was taken in could not be stored")
+                going = self._turn()
+                delay_s = FIRST_DELAY_S
+            except Exception as error:  # nothing may end this thread
+                log.error("what was taken in could not be stored (%s)", _whence(error))
                 self._journal.rewind(self._journal.applied)
                 self._broken = True
-                stored = self._pause(LONGEST_DELAY_S)
-            name_thread("assay-apply")  # again: the embedded engine gives threads other names
-            self._idle_from = self._clock()
-            self._took_s = self._idle_from - began
-            with self._changed:
-                self._changed.notify_all()
-            if not stored:
-                return
+                self._tell(f"it could not be read or written ({type(error).__name__})")
+                going, delay_s = self._pause(delay_s), min(2 * delay_s, LONGEST_DELAY_S)
+
+    def _turn(self) -> bool:
+        """Store the next batch; False when all is done or there is no more time."""
+        if not self._gather():
+            return False
+        taken = self._journal.take(BATCH_BYTES, BATCH_ITEMS)
+        began = self._taken_at = self._clock()
+        for damage, content in self._journal.pop_damages():
+            self._news.buried("journal", content, None, f"damaged bytes of {damage.place}")
+        stored = self._apply(taken.entries, taken.upto)
+        self._tick()
+        name_thread("assay-apply")  # again: the embedded engine gives threads other names
+        self._idle_from = self._clock()
+        self._took_s = self._idle_from - began
+        with self._changed:
+            self._changed.notify_all()
+        return stored
+
+    def _tick(self) -> None:
+        try:
+            self._news.tick()
+        except Exception as error:  # counts are never worth what they count
+            log.error("what was counted could not be kept (%s)", _whence(error))
+
+    def _tell(self, problem: str) -> None:
+        with self._changed:
+            self.problem, self._attempts = problem, self._attempts + 1
+            self._changed.notify_all()
 
     def _gather(self) -> bool:
         """Wait until a batch is worth its insert; False when all is done or there is no more time."""
         arrived = self._taken_at  # what waits already came after that
         while not self._journal.wait(0.5 if arrived is None else 0.0):
             arrived = None
-            self._news.tick()
+            self._tick()
             if self._closing_at is not None:
                 return False
         arrived = self._clock() if arrived is None else arrived
@@ -211,36 +268,37 @@ class Applier:
     def _apply(self, entries: list[Entry], upto: Position) -> bool:
         """Store a batch, however long that takes; False when the application closes before."""
         careful, delay_s = self._is_uncertain(entries) or self._broken, FIRST_DELAY_S
-        parcels = [entry.parcel for entry in entries]
-        rows = self._decode(parcels)
-        self._tries = 0
+        parcels, again = [entry.parcel for entry in entries], any(entry.again for entry in entries)
+        batch = _Batch(self._decode(parcels, again))
+        self._tries = more_bytes = more_items = 0
         while True:
             self._tries += 1
             try:
-                self._put(rows, careful)
+                self._put(batch, careful)
                 self._journal.checkpoint(upto, max((one.payload.received_ns for one in parcels), default=0))
             except (_Stuck, *_PASSING) as error:
                 log.warning("what was taken in can't be stored yet, trying again: %s", error)
-                with self._changed:
-                    self.problem, self._attempts = str(error), self._attempts + 1
-                    self._changed.notify_all()
+                self._tell(str(error))
                 if not self._pause(delay_s):
                     return False
                 careful, delay_s = True, min(2 * delay_s, LONGEST_DELAY_S)
-                if isinstance(error, _Stuck) and sum(parcel.items for parcel in parcels) < BATCH_ITEMS:
+                if isinstance(error, _Stuck) and more_bytes < BATCH_BYTES and more_items < BATCH_ITEMS:
                     more = self._journal.take(BATCH_BYTES // 4, BATCH_ITEMS // 4)
                     added, upto = [entry.parcel for entry in more.entries], more.upto
-                    parcels, rows = [*parcels, *added], _added(rows, self._decode(added))
+                    more_bytes += sum(_size(parcel) for parcel in added)
+                    more_items += sum(parcel.items for parcel in added)
+                    parcels = [*parcels, *added]
+                    batch.add(self._decode(added, any(entry.again for entry in more.entries)))
             else:
                 self.problem, self._broken = "", False
-                self._news.applied(parcels, rows)
+                self._news.applied(parcels, batch.rows)
                 return True
 
     def _is_uncertain(self, entries: Sequence[Entry]) -> bool:
         """Whether an earlier process may have stored some of these."""
         found = [entry.parcel for entry in entries if entry.again]
         uncertain = bool(found) and self._uncertain_bytes > 0
-        self._uncertain_bytes -= sum(max(one.size_bytes, len(one.payload.body)) for one in found)
+        self._uncertain_bytes -= sum(_size(one) for one in found)
         return uncertain
 
     def _pause(self, seconds: float) -> bool:
@@ -248,25 +306,32 @@ class Applier:
         with self._changed:
             return not self._changed.wait_for(lambda: self._closing_at is not None, seconds)
 
-    def _put(self, rows: Rows, careful: bool) -> None:
-        for table in rows.spans:
-            self._store("spans", table, careful)
-        for table in rows.records:
-            self._store("records", table, careful)
+    def _put(self, batch: _Batch, careful: bool) -> None:
+        """Store what is left of the batch. What is done stays done when something else raises."""
+        while batch.spans:
+            batch.refused += self._store("spans", batch.spans[0], careful)
+            batch.spans = batch.spans[1:]
+        while batch.records:
+            batch.refused += self._store("records", batch.records[0], careful)
+            batch.records = batch.records[1:]
+        while batch.refused:
+            kind, row, reason = batch.refused[0]
+            self._news.buried(kind, _write_arrow(row), None, reason)
+            del batch.refused[0]
 
-    def _decode(self, parcels: Sequence[Parcel]) -> Rows:
+    def _decode(self, parcels: Sequence[Parcel], again: bool) -> Rows:
         """The rows of these parcels; one that can't be read is put aside, alone."""
         if not parcels:
             return Rows()
         try:
-            rows = decode([parcel.payload for parcel in parcels], self._limits)
+            rows = decode([parcel.payload for parcel in parcels], self._limits, self._redactor, again=again)
         except MemoryError:
             raise
         except Exception as error:
             if len(parcels) > 1:
                 half = len(parcels) // 2
-                return _added(self._decode(parcels[:half]), self._decode(parcels[half:]))
-            log.exception("a request can't be decoded and is put aside")
+                return _added(self._decode(parcels[:half], again), self._decode(parcels[half:], again))
+            log.error("a request can't be decoded and is put aside (%s)", _whence(error))
             self._news.buried("request", parcels[0].payload.body, parcels[0], f"{type(error).__name__}")
             return Rows()
         if rows.rejections:
@@ -279,19 +344,20 @@ class Applier:
                         self._news.rejected(parcel, one.rejections)
         return rows
 
-    def _store(self, kind: RowKind, rows: pa.Table, careful: bool) -> None:
-        """Insert; where the store refuses, all but the rows that it refuses alone."""
+    def _store(self, kind: RowKind, rows: pa.Table, careful: bool) -> list[tuple[RowKind, pa.Table, str]]:
+        """Insert; where the store refuses, all but the rows that it refuses alone, which are returned."""
         try:
             (self._shelf.put_again if careful else self._shelf.put)(kind, rows)
         except _PASSING:
             raise
         except Exception as error:
-            for row, reason in self._sift(kind, rows, error):
-                self._news.buried(kind, _write_arrow(row), None, reason)
+            return self._sift(kind, rows, error)
+        return []
 
-    def _sift(self, kind: RowKind, rows: pa.Table, error: Exception) -> list[tuple[pa.Table, str]]:
-        """Store these rows but those that are refused alone. Raises _Stuck unless others were taken."""
-        todo, stored, refused = [rows], 0, list[tuple[pa.Table, str]]()
+    def _sift(self, kind: RowKind, rows: pa.Table, error: Exception) -> list[tuple[RowKind, pa.Table, str]]:
+        """Store these rows but those that are refused alone, for what they hold. Raises _Stuck unless
+        others were taken."""
+        todo, stored, refused = [rows], 0, list[tuple[RowKind, pa.Table, str]]()
         while todo:
             part = todo.pop()
             try:
@@ -303,18 +369,41 @@ class Applier:
                 raise
             except Exception as again:
                 error = again
+            if not _is_of_rows(error) and not _is_of_size(error):
+                raise _Stuck(_named(error))
             if part.num_rows > 1:
                 half = part.num_rows // 2
-                todo += [part.slice(half), part.slice(0, half)]
+                halves = [part.slice(half), part.slice(0, half)]
+                todo += halves if len(refused) % 2 == 0 else halves[::-1]
                 continue
-            if _is_memory(error) and self._tries < PATIENCE:
-                raise _Stuck(f"the store has no memory for it: {error}")
-            refused.append((part, _named(error)))
+            if not _is_of_rows(error) and (_code(error) != _MEMORY or self._tries < PATIENCE):
+                raise _Stuck(_named(error))
+            refused.append((kind, part, _named(error)))
+            todo.sort(key=lambda part: part.num_rows)  # look elsewhere: its neighbours may be like it
             if not stored and len(refused) >= HOPELESS:
                 break
         if not stored:
             raise _Stuck(_named(error))
         return refused
+
+
+def _size(parcel: Parcel) -> int:
+    return max(parcel.size_bytes, len(parcel.payload.body))
+
+
+def _code(error: Exception) -> int:
+    found = re.search(r"Code: (\d+)", str(error))
+    return int(found[1]) if found else 0
+
+
+def _is_of_rows(error: Exception) -> bool:
+    """Whether it is about what the rows hold: the store says so, or they could not even be sent."""
+    return _code(error) in _OF_CONTENT if isinstance(error, AssayError) else True
+
+
+def _is_of_size(error: Exception) -> bool:
+    """Whether fewer rows at once may be taken: memory, or days that one insert may touch."""
+    return _code(error) == _MEMORY or (_code(error) == _PARTS and "partitions" in str(error))
 
 
 def _named(error: Exception) -> str:
@@ -325,8 +414,11 @@ def _named(error: Exception) -> str:
     return f"the store refuses it ({' '.join(said)})"
 
 
-def _is_memory(error: Exception) -> bool:
-    return "MEMORY_LIMIT_EXCEEDED" in str(error) or "Code: 241" in str(error)
+def _whence(error: Exception) -> str:
+    """What kind of fault and where, without its text, which may quote what was sent."""
+    steps = list(traceback.walk_tb(error.__traceback__))[-3:]
+    places = (f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in steps)
+    return f"{type(error).__name__} at {' > '.join(places)}"
 
 
 def _added(one: Rows, other: Rows) -> Rows:
