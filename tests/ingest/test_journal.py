@@ -266,6 +266,65 @@ def test_a_sync_that_fails_acknowledges_nothing(opened: Callable[..., Journal]) 
     assert drain(journal) == [1, 3]
 
 
+class NoMemory(SegmentWriter):
+    """Half of the first group is written when memory runs out."""
+
+    short = True
+
+    def write(self, pieces: list[bytes]) -> None:
+        if NoMemory.short:
+            NoMemory.short = False
+            super().write([b"".join(pieces)[:60]])
+            raise MemoryError
+        super().write(pieces)
+
+
+def test_whatever_ends_a_write_does_not_end_writing(opened: Callable[..., Journal]) -> None:
+    NoMemory.short = True
+    journal = opened(open_segment=NoMemory)
+    with pytest.raises(StoreError, match=r"MemoryError.*send again"):
+        journal.put(parcel(1), timeout_s=30)
+    journal.put(parcel(2), timeout_s=30)
+    assert journal.backlog().bytes < 300
+    assert drain(opened()) == [2]
+    assert drain(journal) == [2]
+
+
+class AtTheWorstMoment:
+    """A lock; when it is let go for the first time after `call` was set, that runs before anything else."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.call: Callable[[], None] | None = None
+        self.calls = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        call, self.call = self.call, None
+        self._lock.release()
+        if call is not None:
+            thread = threading.Thread(target=call)
+            thread.start()
+            thread.join(30)
+            self.calls += 1
+
+
+def test_a_new_file_is_begun_at_any_moment_and_nothing_acknowledged_goes(
+    opened: Callable[..., Journal],
+) -> None:
+    journal = opened()
+    journal._writing = lock = AtTheWorstMoment()  # type: ignore[assignment]
+    journal.put(parcel(1))
+    assert drain(journal) == [1]
+    lock.call = journal.roll
+    journal.put(parcel(2))
+    assert lock.calls == 1
+    assert len(list_segments(journal.folder)) == 1
+    assert drain(opened()) == [2]
+
+
 def test_requests_share_a_sync_and_none_is_lost(opened: Callable[..., Journal]) -> None:
     syncs = 0
 

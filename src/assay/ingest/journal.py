@@ -72,7 +72,7 @@ class Journal:
         folder: Path,
         *,
         max_waiting_bytes: int = 1024 * _MB,
-        memory_bytes: int = 64 * _MB,
+        memory_bytes: int = 24 * _MB,
         segment_bytes: int = 64 * _MB,
         reserve_bytes: int = 0,
         open_segment: Callable[[Path, int], SegmentWriter] = SegmentWriter,
@@ -168,16 +168,21 @@ class Journal:
         while group := self._gather():
             problem: AssayError | None = None
             try:
-                with self._writing:
+                with self._writing:  # until they are kept: else `roll` would take their file for applied
                     entries = self._write(group)
+                    with self._lock:
+                        self._keep(entries)
             except OSError as error:
                 problem = _explained(error, self.folder)
             except AssayError as error:
                 problem = error
+            except Exception as error:  # nothing may end this thread
+                log.exception("the journal could not be written")
+                problem = StoreError(
+                    f"the journal could not be written ({type(error).__name__}): send again in a few seconds"
+                )
             with self._lock:
                 self._queued_bytes -= sum(len(waiting.parcel.payload.body) for waiting in group)
-                if problem is None:
-                    self._keep(entries)
             for waiting in group:
                 try:
                     waiting.done(problem)
@@ -216,8 +221,9 @@ class Journal:
             writer.write(pieces)
             written = True
             writer.sync()
-        except OSError as error:
-            self._take_back(writer, before, keep=not written and error.errno != errno.EFBIG)
+        except Exception as error:
+            too_large = isinstance(error, OSError) and error.errno == errno.EFBIG
+            self._take_back(writer, before, keep=not written and not too_large)
             raise
         return entries
 
