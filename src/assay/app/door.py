@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Literal
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ from assay.app.hold import journal_folder
 from assay.app.parts import Parts
 from assay.app.shelf import News, StoreShelf
 from assay.errors import AssayError, PayloadError, StoreError, StoreHeld
-from assay.ingest.apply import Applier, RowKind
+from assay.ingest.apply import Applier, Redacts, RowKind
 from assay.ingest.feedback import feedback_records
 from assay.ingest.journal import Backlog, Journal
 from assay.ingest.metrics import count_metrics
@@ -37,14 +37,6 @@ MB = 2**20
 ARROW = "application/vnd.apache.arrow.stream"
 Answer = Callable[[Received | AssayError], None]
 """Called once, from another thread: what was taken is on disk, or why it is not."""
-
-
-class Redacts(Protocol):
-    """Takes out of tables what may not be kept."""
-
-    def spans(self, table: pa.Table) -> pa.Table: ...
-
-    def records(self, table: pa.Table) -> pa.Table: ...
 
 
 class Door:
@@ -237,7 +229,8 @@ class Door:
                         max_waiting_bytes=self.max_waiting_bytes,
                         reserve_bytes=self._telemetry.reserve_bytes,
                     )
-                    self._applier = Applier(journal, StoreShelf(self._telemetry), self._news, self._limits)
+                    shelf = StoreShelf(self._telemetry)
+                    self._applier = Applier(journal, shelf, self._news, self._limits, redactor=self._redactor)
                     self._journal = journal
         return self._journal
 
