@@ -91,7 +91,8 @@ def _minutes(t: Telemetry, now: datetime) -> tuple[OpenMinute, ...]:
         "SELECT toDateTime64(toStartOfMinute(at), 3, 'UTC') AS minute, count() AS interactions, "
         "countIf(bad > 0) AS failed FROM ("
         "SELECT max(touched) AS at, max(arrayMax(facts.values.error)) AS bad "
-        f"FROM interactions WHERE {TOUCHED} GROUP BY trace_id) GROUP BY minute ORDER BY minute",
+        f"FROM interactions WHERE {TOUCHED} GROUP BY trace_id HAVING max(traced) = 1"
+        ") GROUP BY minute ORDER BY minute",
         {"since": now.astimezone(UTC) - MINUTES},
     ).to_pylist()
     return tuple(
