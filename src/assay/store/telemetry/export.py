@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from assay.query import Condition
 from assay.records import Log, Turn, Unit, Window
-from assay.store.telemetry.condition import Where, compile_condition
+from assay.store.telemetry.condition import EARLIEST, Where, compile_condition
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import near
 from assay.store.telemetry.logs import Words, read_logs
@@ -39,19 +39,33 @@ class Exported(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where rows of a kind stand. `key` is what a filter's logs are matched by: a trace, or a log of the
-    filter's unit."""
+    filter's unit. `days` reads the days that may have rows, where the time itself is costly to read."""
 
     table: str
     time: str
     key: str
     select: str = "*"
     where: str = "1"
+    days: str = ""
 
 
 SOURCES: Final[Mapping[str, Source]] = {
     "spans": Source(table="otel_traces", time="Timestamp", key="TraceId"),
     "records": Source(table="otel_logs", time="Timestamp", key="TraceId"),
-    "interactions": Source(table="interactions_final", time="started", key="trace_id"),
+    "interactions": Source(
+        table="interactions_final",
+        time="started",
+        key="trace_id",
+        where=(
+            "trace_id GLOBAL IN (SELECT trace_id FROM interactions "
+            "WHERE day >= toDate32({begin:DateTime64(6, 'UTC')}, 'UTC') - 1 "
+            "AND day <= toDate32({stop:DateTime64(6, 'UTC')}, 'UTC') + 1)"
+        ),
+        days=(
+            "SELECT DISTINCT toDate32(day) + arrayJoin([-1, 0, 1]) AS day FROM interactions "
+            "WHERE traced = 1 ORDER BY day"
+        ),
+    ),
     "signals": Source(
         table="signals FINAL",
         time="started",
@@ -118,7 +132,7 @@ def export(
     if where is not None:
         rows += f" AND {source.key} GLOBAL IN ({_matching(kind in BY_TRACE, unit, where)})"
     sql = near(t.topology, rows)
-    none = _bound(unit, Window.of_day(date(2000, 1, 1)), where)
+    none = _bound(source, unit, Window.of_day(date(2000, 1, 1)), where)
     schema = t.query(f"SELECT * FROM ({sql}) LIMIT 0", none).schema
     return Exported(schema, _rows(t, sql, source, unit, window, where))
 
@@ -127,12 +141,13 @@ def _rows(
     t: Telemetry, sql: str, source: Source, unit: Unit, window: Window | None, where: Where | None
 ) -> Generator[pa.RecordBatch]:
     for day in _days(t, source, unit, window):
-        yield from t.stream(f"{sql} {FLAT}", _bound(unit, day, where))
+        yield from t.stream(f"{sql} {FLAT}", _bound(source, unit, day, where))
 
 
-def _bound(unit: Unit, day: Window, where: Where | None) -> dict[str, Any]:
-    """A log may begin on the day before its spans."""
-    wider = Window(start=day.start - timedelta(days=1), end=day.end + timedelta(days=1))
+def _bound(source: Source, unit: Unit, day: Window, where: Where | None) -> dict[str, Any]:
+    """A log may begin long before what belongs to it: it goes on for days, or is thought of later."""
+    first = day.start - timedelta(days=1) if source.key == "log_id" else EARLIEST
+    wider = Window(start=first, end=day.end + timedelta(days=1))
     return {
         **bind_scope(unit, wider),
         **(where.params if where else {}),
@@ -153,11 +168,11 @@ def _matching(traces: bool, unit: Unit, where: Where) -> str:
 
 def _days(t: Telemetry, source: Source, unit: Unit, window: Window | None) -> list[Window]:
     """The days of the window that have rows, cut to it."""
-    rows = t.query(
+    every = source.days or (
         f"SELECT DISTINCT toDate32({source.time}, 'UTC') AS day FROM {source.table} "
-        f"WHERE {source.where} ORDER BY day",
-        {"unit": unit},
+        f"WHERE {source.where} ORDER BY day"
     )
+    rows = t.query(every, {"unit": unit})
     days = [Window.of_day(row["day"]) for row in rows.to_pylist()]
     if window is None:
         return days
