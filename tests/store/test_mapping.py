@@ -373,6 +373,26 @@ def test_a_trace_too_large_for_its_tree_is_still_read(telemetry: Telemetry) -> N
     )
 
 
+def test_an_agent_that_repeats_its_calls_usage_counts_for_nothing_without_a_tree(
+    telemetry: Telemetry,
+) -> None:
+    usage: dict[str, Any] = {
+        "gen_ai.usage.input_tokens": str(3 * MAX_TREE),
+        "gen_ai.usage.output_tokens": "1",
+    }
+    agent = span("root", gen_ai__operation__name="invoke_agent", **usage)
+    leaves = [chat(f"s{n}", "root", at=1, tokens=3) for n in range(MAX_TREE)]
+    row = interaction(telemetry, agent, *leaves, chat("failed", "root", at=2))
+    assert (row["input_tokens"], row["llm_calls"]) == (3 * MAX_TREE, MAX_TREE + 1)
+
+
+def test_an_agent_speaks_for_its_calls_without_a_tree(telemetry: Telemetry) -> None:
+    usage: dict[str, Any] = {"gen_ai.usage.input_tokens": "7", "gen_ai.usage.output_tokens": "1"}
+    agent = span("root", gen_ai__operation__name="invoke_agent", **usage)
+    row = interaction(telemetry, agent, *(chat(f"s{n}", "root", at=1) for n in range(MAX_TREE)))
+    assert (row["input_tokens"], row["llm_calls"]) == (7, 1)
+
+
 def test_no_attribute_can_stop_an_insert_or_a_read(telemetry: Telemetry) -> None:
     """Whatever an application sends, its spans are stored and its traces can be read."""
     chance = random.Random(7)

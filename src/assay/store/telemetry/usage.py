@@ -152,17 +152,25 @@ def _nearest() -> Stage:
     return {
         "nearest": f"if(arrayCount(is_call) < 2 OR empty(up), {alone}, {walk})",
         "on_root": "arrayMap(p -> p = 0, parent)",
+        "has_tree": "notEmpty(up)",
+        "calls_use": "arrayExists((u, k) -> u AND k = 'llm', is_usage, all_kind)",
+        "none_use": "NOT has(is_usage, 1)",
     }
 
 
 def _counted() -> Stage:
+    """Without a tree model calls count where any of them has usage, for the agents above repeat it."""
     below = "arrayDistinct(arrayFilter((p, f) -> p > 0 AND f, {nearest}, {flags}))"
     counts = (
-        "(u AND NOT has(above_usage, i)) OR (c AND NOT u AND NOT has(above_call, i) "
-        "AND (n = 0 OR has(above_usage, n)))"
+        "((u AND NOT has(above_usage, i)) OR (c AND NOT u AND NOT has(above_call, i) "
+        "AND (n = 0 OR has(above_usage, n))))"
     )
+    flat = "(calls_use AND k = 'llm') OR (NOT calls_use AND (u OR none_use))"
     return {
         "above_usage": below.format(nearest="nearest.1", flags="is_usage"),
         "above_call": below.format(nearest="nearest.2", flags="is_call"),
-        "is_counted": f"arrayMap((i, u, c, n) -> {counts}, places, is_usage, is_call, nearest.1)",
+        "is_counted": (
+            f"arrayMap((i, u, c, k, n) -> {counts} AND (has_tree OR {flat}), "
+            "places, is_usage, is_call, all_kind, nearest.1)"
+        ),
     }
