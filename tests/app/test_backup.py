@@ -40,6 +40,7 @@ def _copy_while_spans_come_in(folder: str) -> dict[str, Any]:
 
     project = Path(folder) / "project"
     init_project(project, "shop")
+    _move_metrics(project)
     application = open_application(load_settings(project / "assay.toml", {}), "test", lambda: NOW)
     parts = application._parts
     store = parts.telemetry
@@ -60,6 +61,9 @@ def _copy_while_spans_come_in(folder: str) -> dict[str, Any]:
     journal.mkdir(exist_ok=True)
     (journal / "bookmark").write_bytes(b"mark")
     (journal / "000000000001.segment").write_bytes(b"waiting")
+    (journal / "dead").mkdir()
+    for name in ("a.bin", "a.json", "unfinished.bin"):
+        (journal / "dead" / name).write_bytes(b"refused")
     thread.start()
     try:
         back_up(parts, journal, Path(folder) / "copy")
@@ -71,19 +75,36 @@ def _copy_while_spans_come_in(folder: str) -> dict[str, Any]:
     return {"before": before, "conversations": conversations, "runs": 1}
 
 
-def _restore_and_ask(folder: str) -> dict[str, Any]:
+def _move_metrics(project: Path) -> None:
+    (project / "conf").mkdir()
+    (project / "metrics.py").rename(project / "conf/metrics.py")
+    path = project / "assay.toml"
+    text = path.read_text(encoding="utf-8")
+    moved = text.replace('"metrics.py"', '"conf/metrics.py"')
+    assert moved != text
+    path.write_text(moved, encoding="utf-8")
+
+
+def _restore_and_ask(name: str) -> dict[str, Any]:
     from tests.store.spans import put, turn
 
     from assay.config import load_settings
     from assay.store import state as book
     from assay.store.telemetry.connection import open_telemetry
 
-    target = Path(folder) / "elsewhere"
-    report = restore(Path(folder) / "copy", target)
+    folder = Path(name)
+    target = folder / "elsewhere"
+    report = restore(folder / "copy", target)
     assert {table.name for table in report.tables} >= {"otel_traces", "interactions", "signals", "scores"}
     assert (target / ".assay/journal/000000000001.segment").read_bytes() == b"waiting"
     settings = load_settings(target / "assay.toml", {})
-    assert (target / "metrics.py").exists()
+    dead = target / ".assay/journal/dead"
+    assert sorted(path.name for path in dead.iterdir()) == ["a.bin", "a.json"]
+    assert settings.metrics_file == target / "conf/metrics.py"
+    assert settings.metrics_file.read_text(encoding="utf-8").strip()
+    modes = [(folder / "copy", 0o700), (target, 0o700)]
+    modes += [(one / "000000000001.segment", 0o600) for one in (folder / "copy/journal", dead.parent)]
+    assert [(path, path.stat().st_mode & 0o777) for path, _ in modes] == modes
     store = open_telemetry(settings.telemetry_dsn)
     state = book.open_state(settings.state_url)
     spans = "SELECT DISTINCT TraceId FROM otel_traces"
@@ -161,6 +182,10 @@ def test_a_project_that_is_there_is_never_written_over(copy: Path, tmp_path: Pat
         ({"format": 2}, "a newer one: upgrade assay"),
         ({"tables": None}, "no copy of a project"),
         ({"files": {"../secret": [1, "x"]}}, "names a file outside itself"),
+        ({"files": {}}, r"assay\.toml is no part of the copy"),
+        ({"metrics": "../.bashrc"}, "a metrics' file outside the project"),
+        ({"metrics": "/tmp/metrics.py"}, "a metrics' file outside the project"),
+        ({"tables": [{"name": "../x", "rows": 0, "create": ""}]}, "a table that is none"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(
@@ -170,6 +195,19 @@ def test_a_manifest_that_is_none_is_refused(
     path.write_text(json.dumps(json.loads(path.read_text()) | wrong), encoding="utf-8")
     with pytest.raises(CallerError, match=said):
         restore(copy, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["journal/000000000002.segment", "telemetry/scores/part/data.bin", "link"])
+def test_what_the_manifest_does_not_name_is_refused(copy: Path, tmp_path: Path, name: str) -> None:
+    (copy / name).parent.mkdir(parents=True, exist_ok=True)
+    if name == "link":
+        (copy / name).symlink_to(tmp_path)
+    else:
+        (copy / name).write_bytes(b"mine")
+    with pytest.raises(CallerError, match="is no part of the copy"):
+        restore(copy, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_without_a_manifest_is_no_copy(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """A copy of a whole project while it is in use, and a project made from one.
 
 A copy is a folder: `manifest.json` with counts and checksums, `telemetry/TABLE/PART/...`, `state.db`,
-`journal/`, `assay.toml` and the metrics' file. What came in after the moment of the snapshot is not in
-it, or is in its journal, from which the restored project takes it in."""
+`journal/` with what the store refused (`dead/`), `assay.toml` and the metrics' file. What came in after
+the moment of the snapshot is not in it, or is in its journal, from which the restored project takes it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -68,7 +69,7 @@ def back_up(parts: Parts, journal: Path, target: Path, progress: Progress = no_p
     unfinished = target.with_name(f"{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        unfinished.mkdir(parents=True)
+        unfinished.mkdir(mode=0o700, parents=True)
         report = _write(parts, journal, unfinished, progress)
         os.sync()
         unfinished.rename(target)
@@ -85,6 +86,7 @@ def restore(copy: Path, folder: Path, progress: Progress = no_progress) -> Backu
 
     Raises CallerError where `copy` is no copy or was damaged, or where something is in the way."""
     kept = read_manifest(copy)
+    _check_names(copy, kept, folder)
     _check_files(copy, kept, progress)
     if (folder / "assay.toml").exists() or (folder / ".assay").exists():
         raise CallerError(f"{folder} has a project already: give another folder, nothing was written")
@@ -93,7 +95,7 @@ def restore(copy: Path, folder: Path, progress: Progress = no_progress) -> Backu
     for path in filter(None, (telemetry, state, journal_folder(settings.folder, telemetry))):
         if path.exists():
             raise CallerError(f"{path} is there already: move it away, nothing was written")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if telemetry is not None and kept.tables:
         progress("restoring", 0, None)
         restore_tables(telemetry, _tables(copy, kept))
@@ -103,7 +105,8 @@ def restore(copy: Path, folder: Path, progress: Progress = no_progress) -> Backu
     if (copy / "journal").exists():
         shutil.copytree(copy / "journal", journal_folder(settings.folder, telemetry))
     for name in ("assay.toml", kept.metrics):
-        if (copy / name).exists():
+        if name in kept.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(copy / name, folder / name)
     return _report(kept, folder)
 
@@ -133,12 +136,10 @@ def _write(parts: Parts, journal: Path, folder: Path, progress: Progress) -> Bac
             segments += hold()
             notes.append("spans, signals and scores are in a server: copy them with its own BACKUP")
         _write_journal(segments)
+    _copy_dead(journal / "dead", folder / "journal" / "dead")
     if not copy_state(parts.state, folder / "state.db"):
         notes.append("the state is in PostgreSQL: copy it with pg_dump")
-    settings = parts.settings
-    for path in filter(None, (settings.file, settings.metrics_file)):
-        if path.exists():
-            shutil.copyfile(path, folder / ("assay.toml" if path == settings.file else path.name))
+    metrics = _copy_settings(parts.settings, folder, notes)
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in files:
@@ -148,13 +149,31 @@ def _write(parts: Parts, journal: Path, folder: Path, progress: Progress) -> Bac
         assay=version("assay"),
         project=parts.project,
         made_at=parts.clock(),
-        metrics=settings.metrics_file.name,
+        metrics=metrics,
         tables=tuple(KeptTable(name=t.name, rows=t.rows, create=t.create) for t in tables),
         files=files,
         notes=tuple(notes),
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1))
     return _report(kept, folder)
+
+
+def _copy_settings(settings: Settings, folder: Path, notes: list[str]) -> str:
+    """assay.toml and the metrics' file, which is returned as it stands in the copy."""
+    if settings.file is not None and settings.file.exists():
+        shutil.copyfile(settings.file, folder / "assay.toml")
+    path = Path(os.path.relpath(settings.metrics_file, settings.folder))
+    if not settings.metrics_file.exists():
+        return path.name
+    elsewhere = ".." in path.parts or Path(settings.project.metrics).is_absolute()
+    if elsewhere or path.parts[0] in ("telemetry", "journal"):
+        notes.append(
+            f"{settings.metrics_file} is kept as {path.name}: put it where the restored assay.toml says"
+        )
+        path = Path(path.name)
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(settings.metrics_file, folder / path)
+    return path.as_posix()
 
 
 def _copy_tables(
@@ -217,7 +236,33 @@ def _is_segment(path: Path) -> bool:
 def _write_journal(segments: Sequence[tuple[Path, BinaryIO]]) -> None:
     for target, source in segments:
         with target.open("wb") as copy:
+            target.chmod(0o600)
             shutil.copyfileobj(source, copy, BLOCK)
+
+
+def _copy_dead(dead: Path, target: Path) -> None:
+    """What was acknowledged and the store refused: whatever has its reason beside it is whole."""
+    for why in sorted(dead.glob("*.json")):
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (why.with_suffix(".bin"), why):
+            with suppress(FileNotFoundError):  # somebody puts them in order
+                shutil.copy2(path, target / path.name)
+
+
+def _check_names(copy: Path, kept: Kept, folder: Path) -> None:
+    """Whoever wrote the manifest, nothing is read or written where it should not be."""
+    for table in kept.tables:
+        if not re.fullmatch(r"\w+", table.name, re.ASCII):
+            raise CallerError(f"{copy} names a table that is none: {table.name[:80]!r}")
+    if not (folder / kept.metrics).resolve().is_relative_to(folder.resolve()):
+        raise CallerError(f"{copy} names a metrics' file outside the project: {kept.metrics[:80]!r}")
+    for name in kept.files:
+        if not (copy / name).resolve().is_relative_to(copy.resolve()):
+            raise CallerError(f"{copy} names a file outside itself: {name}")
+    every = (path for path in copy.rglob("*") if path.is_symlink() or not path.is_dir())
+    found = {path.relative_to(copy).as_posix() for path in every}
+    if unknown := sorted(found - {MANIFEST, *kept.files}):
+        raise CallerError(f"{copy / unknown[0]} is no part of the copy: nothing was written")
 
 
 def _check_files(copy: Path, kept: Kept, progress: Progress) -> None:
@@ -225,8 +270,6 @@ def _check_files(copy: Path, kept: Kept, progress: Progress) -> None:
     for name, (size, digest) in kept.files.items():
         progress("checking", done, total)
         path = copy / name
-        if not path.resolve().is_relative_to(copy.resolve()):
-            raise CallerError(f"{copy} names a file outside itself: {name}")
         if not path.is_file() or path.stat().st_size != size or _digest(path) != digest:
             raise CallerError(
                 f"{path} is missing or was changed since the copy was made: nothing was written"
@@ -238,8 +281,11 @@ def _check_files(copy: Path, kept: Kept, progress: Progress) -> None:
 
 
 def _tables(copy: Path, kept: Kept) -> list[Frozen]:
+    """The tables with the parts of which the manifest has files."""
+    listed = {Path(name).parts[:3] for name in kept.files if name.startswith("telemetry/")}
+
     def parts(name: str) -> tuple[Path, ...]:
-        return tuple(sorted(path for path in (copy / "telemetry" / name).iterdir() if path.is_dir()))
+        return tuple(copy.joinpath(*part) for part in sorted(listed) if part[1] == name)
 
     return [Frozen(name=t.name, create=t.create, rows=t.rows, parts=parts(t.name)) for t in kept.tables]
 
