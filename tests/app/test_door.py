@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import time
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,8 @@ from tests.app.test_application import SPAN, otlp
 
 from assay.app.application import Application
 from assay.app.door import hold_folder
-from assay.errors import PayloadError, StoreError, StoreHeld
+from assay.app.requests import SettleRequest
+from assay.errors import PayloadError, StoreError, StoreFull, StoreHeld
 from assay.ingest.feedback import read_feedback
 from assay.records import Arrival
 from assay.store.telemetry.connection import Telemetry
@@ -32,9 +34,9 @@ def evaluations(telemetry: Telemetry) -> list[dict[str, Any]]:
     ).to_pylist()
 
 
-def talk(trace: int, conversation: str, at_s: int = 0) -> dict[str, Any]:
+def talk(trace: int, conversation: str, at_s: int = 0, since: float = 1_763_636_400) -> dict[str, Any]:
     told = [{"key": "gen_ai.conversation.id", "value": {"stringValue": conversation}}]
-    begun = 1_763_636_400 + at_s
+    begun = int(since) + at_s
     return {
         **SPAN,
         "traceId": f"{trace:032x}",
@@ -84,15 +86,77 @@ def test_what_is_wrong_is_refused_before_it_is_written(open_project: Open) -> No
 def test_feedback_finds_its_log(open_project: Open, telemetry: Telemetry) -> None:
     project = open_project()
     project.receive(otlp(talk(1, "c-1"), talk(2, "c-1", at_s=60), talk(3, "c-2")), JSON, "")
+    project.receive(otlp(talk(4, "c-3", since=time())), JSON, "")
     give(project, conversation_id="c-1", value="up", name="a")
     give(project, trace_id=f"{3:032x}", value=0.5, name="b")
     give(project, conversation_id="never seen", value=1, name="c")
+    give(project, span_id=f"{4:016x}", value=0, name="d")
+    give(project, span_id=f"{9:016x}", value=0, name="e")
     project.door.flush()
     assert evaluations(telemetry) == [
-        {"trace": f"{2:032x}", "name": "a", "value": "1"},
+        {"trace": "", "name": "a", "value": "1"},
         {"trace": f"{3:032x}", "name": "b", "value": "0.5"},
         {"trace": "", "name": "c", "value": "1"},
+        {"trace": f"{4:032x}", "name": "d", "value": "0"},
+        {"trace": "", "name": "e", "value": "0"},
     ]
+    project.settle(SettleRequest(even_active=True))
+    told = telemetry.query(
+        "SELECT trace_id AS trace, arrayMap(e -> e.name, evaluations) AS names FROM interactions_final "
+        "ORDER BY trace"
+    )
+    assert {row["trace"]: row["names"] for row in told.to_pylist()} == {
+        f"{1:032x}": [],
+        f"{2:032x}": ["a"],
+        f"{3:032x}": ["b"],
+        f"{4:032x}": ["d"],
+    }
+
+
+def test_much_feedback_about_spans_is_one_question(
+    open_project: Open, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = open_project()
+    project.receive(otlp(*(talk(number, "c-1", since=time()) for number in range(1, 21))), JSON, "")
+    given = [{"span_id": f"{number:016x}", "value": 1} for number in range(1, 21)]
+    project.door.flush()
+    asked: list[str] = []
+    query = telemetry.query
+
+    def noted(sql: str, *more: Any) -> Any:
+        asked.append(sql)
+        return query(sql, *more)
+
+    monkeypatch.setattr(telemetry, "query", noted)
+    project.door.feedback(read_feedback(json.dumps(given).encode()), "feedback")
+    project.door.flush()
+    assert len([sql for sql in asked if "FROM otel_traces" in sql]) == 1
+    assert [row["trace"] for row in evaluations(telemetry)] == [f"{n:032x}" for n in range(1, 21)]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_feedback_is_stored_once_though_its_span_came_in_between(
+    open_project: Open, telemetry: Telemetry, tmp_path: Any, late: bool
+) -> None:
+    """A crash, and a look at the journal once more: by then the span is known."""
+    first = open_project(journal=tmp_path / "first")
+    if not late:
+        first.receive(otlp(talk(1, "c-1", since=time())), JSON, "")
+    give(first, span_id=f"{1:016x}", conversation_id="c-1", value=1, name="a")
+    first.door.flush()
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for path in (tmp_path / "first").glob("*.segment"):
+        (crashed / path.name).write_bytes(path.read_bytes())
+    if late:
+        first.receive(otlp(talk(1, "c-1", since=time())), JSON, "")
+        first.door.flush()
+    second = open_project(journal=crashed)
+    second.door.flush()
+    assert len(evaluations(telemetry)) == 1
+    second.settle(SettleRequest(even_active=True))
+    told = telemetry.query("SELECT arrayMap(e -> e.name, evaluations) AS names FROM interactions_final")
+    assert told.to_pylist() == [{"names": ["a"]}]
 
 
 def test_what_an_earlier_process_acknowledged_is_stored_once(
@@ -234,3 +298,22 @@ def test_redaction_comes_before_the_journal(open_project: Open, telemetry: Telem
     project.door.flush()
     assert [row["SpanName"] for row in spans_of(telemetry)] == ["[gone]"]
     assert evaluations(telemetry) == []
+
+
+def test_redaction_that_was_switched_on_reaches_what_was_taken_in_before(
+    open_project: Open, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    def full(table: str, rows: pa.Table) -> None:
+        raise StoreFull("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telemetry, "insert", full)
+        first = open_project(journal=tmp_path / "waiting")
+        first.receive(otlp({**SPAN, "name": "mail ada@example.com"}), JSON, "")
+        give(first, trace_id=SPAN["traceId"], comment="ada@example.com")
+        first.close()
+    second = open_project(settings="[redaction]\nmethod = 'mask'\n", journal=tmp_path / "waiting")
+    second.door.flush()
+    assert [row["SpanName"] for row in spans_of(telemetry)] == ["mail [email]"]
+    said = telemetry.query("SELECT LogAttributes['gen_ai.evaluation.explanation'] AS said FROM otel_logs")
+    assert said.to_pylist() == [{"said": "[email]"}]

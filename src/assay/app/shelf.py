@@ -16,14 +16,14 @@ import pyarrow as pa
 
 from assay.errors import AssayError
 from assay.ingest.apply import RowKind, Rows
-from assay.ingest.feedback import CONVERSATION, SCOPE
+from assay.ingest.feedback import SCOPE
 from assay.ingest.rejection import Rejection
 from assay.ingest.segment import Parcel, sync_folder
 from assay.ingest.tally import Sender, Tally
 from assay.store.telemetry.again import insert_again
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.intake import IntakeRow, write_intake, write_rejected
-from assay.store.telemetry.spans import insert_records, insert_spans, last_trace, trace_of_span
+from assay.store.telemetry.spans import insert_records, insert_spans, locate_recent
 
 log = logging.getLogger(__name__)
 
@@ -46,22 +46,23 @@ class StoreShelf:
         if kind == "spans":
             insert_again(self._telemetry, "otel_traces", rows)
         else:
-            insert_again(self._telemetry, "otel_logs", self._placed(rows))
+            placed = self._placed(rows)
+            insert_again(self._telemetry, "otel_logs", placed, None if placed is rows else rows)
 
     def _placed(self, records: pa.Table) -> pa.Table:
-        """The records, with its trace at each feedback that names a conversation or a span alone. Spans
-        that came before it are stored by now."""
-        scopes, traces = records["ScopeName"].to_pylist(), records["TraceId"].to_pylist()
-        lost = [row for row, scope in enumerate(scopes) if scope == SCOPE and not traces[row]]
-        for row in lost:
-            attributes = dict(records["LogAttributes"][row].as_py())
-            talk, span_id = attributes.get(CONVERSATION, ""), records["SpanId"][row].as_py()
-            if span_id:
-                traces[row] = trace_of_span(self._telemetry, span_id)
-            elif talk:
-                traces[row] = last_trace(self._telemetry, talk)
+        """The records, with its trace at each feedback that names a span and no trace. Spans that came
+        before it are stored by now. What names a conversation alone is linked when that settles."""
+        columns = (records[name].to_pylist() for name in ("ScopeName", "TraceId", "SpanId"))
+        rows = list(zip(*columns, strict=True))
+        lost = {str(span) for scope, trace, span in rows if scope == SCOPE and span and not trace}
+        known = locate_recent(self._telemetry, sorted(lost)) if lost else {}
+        if not known:
+            return records
+        traces = [
+            known.get(str(span), "") if scope == SCOPE and not trace else trace for scope, trace, span in rows
+        ]
         place = records.column_names.index("TraceId")
-        return records.set_column(place, "TraceId", pa.array(traces, pa.string())) if lost else records
+        return records.set_column(place, "TraceId", pa.array(traces, pa.string()))
 
 
 class News:

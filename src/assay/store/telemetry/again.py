@@ -41,19 +41,21 @@ _WORDS: dict[RowTable, _Words] = {
 }
 
 
-def insert_again(t: Telemetry, table: RowTable, rows: pa.Table) -> int:
-    """Append the rows that do not stand there yet, durably; returns how many those were."""
+def insert_again(t: Telemetry, table: RowTable, rows: pa.Table, given: pa.Table | None = None) -> int:
+    """Append the rows that do not stand there yet, durably; returns how many those were. `given` are
+    the same rows in another form in which they may have been stored: with other ids."""
     if not rows.num_rows:
         return 0
-    marks = _marks(table, rows)
-    standing = _standing(t, table, rows)
-    fresh = pa.array([mark not in standing for mark in marks], pa.bool_())
+    forms = [rows] if given is None else [rows, given]
+    standing = {mark for form in forms for mark in _standing(t, table, form)}
+    marks = zip(*(_marks(table, form) for form in forms), strict=True)
+    fresh = pa.array([standing.isdisjoint(row) for row in marks], pa.bool_())
     missing = rows.filter(fresh)
     t.insert(table, missing)
     if missing.num_rows < rows.num_rows:
-        found = rows.filter(pc.invert(fresh))
-        for ids in _slices(_traces(found)):
-            feed_again(t, _THESE, {"ids": ids, **_range(found)})
+        for found in (form.filter(pc.invert(fresh)) for form in forms):
+            for ids in _slices(_traces(found)):
+                feed_again(t, _THESE, {"ids": ids, **_range(found)})
     return int(missing.num_rows)
 
 

@@ -10,6 +10,8 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.mapping import HASH, RICHNESS
 
 MAX_SPANS = 10_000
+IDS = 4_000
+"""Ids bound in one statement: a server takes fields of limited size only."""
 
 
 def insert_spans(t: Telemetry, rows: pa.Table) -> None:
@@ -24,12 +26,24 @@ def insert_records(t: Telemetry, rows: pa.Table) -> None:
 
 def locate_spans(t: Telemetry, span_ids: Sequence[str]) -> dict[str, str]:
     """The trace of each of these spans that is there."""
-    found = t.query(
-        "SELECT SpanId, min(TraceId) AS trace FROM otel_traces "
-        "PREWHERE SpanId IN {span_ids:Array(String)} GROUP BY SpanId",
-        {"span_ids": list(span_ids)},
-    )
-    return {row["SpanId"]: row["trace"] for row in found.to_pylist()}
+    return _traces_of(t, span_ids, "")
+
+
+def locate_recent(t: Telemetry, span_ids: Sequence[str]) -> dict[str, str]:
+    """The same for spans of the last 30 days: nothing finds a span by its id but to look at all."""
+    return _traces_of(t, span_ids, "WHERE Timestamp > now() - INTERVAL 30 DAY ")
+
+
+def _traces_of(t: Telemetry, span_ids: Sequence[str], when: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(span_ids), IDS):
+        rows = t.query(
+            "SELECT SpanId, min(TraceId) AS trace FROM otel_traces "
+            f"PREWHERE SpanId IN {{span_ids:Array(String)}} {when}GROUP BY SpanId",
+            {"span_ids": list(span_ids[start : start + IDS])},
+        )
+        found |= {row["SpanId"]: row["trace"] for row in rows.to_pylist()}
+    return found
 
 
 def read_spans(t: Telemetry, trace_ids: Sequence[str], *, limit: int = MAX_SPANS) -> pa.Table:
@@ -50,28 +64,3 @@ def read_spans(t: Telemetry, trace_ids: Sequence[str], *, limit: int = MAX_SPANS
         """,
         {"trace_ids": list(trace_ids), "limit": limit},
     )
-
-
-def last_trace(t: Telemetry, conversation_id: str) -> str:
-    """The newest interaction of a conversation; empty where none is known."""
-    found = t.query(
-        """
-        SELECT trace_id FROM interactions_final
-        WHERE trace_id IN (
-            SELECT trace_id FROM interactions WHERE has(conversation_ids, {conversation_id:String})
-        ) AND conversation_id = {conversation_id:String}
-        ORDER BY started DESC, trace_id LIMIT 1
-        """,
-        {"conversation_id": conversation_id},
-    )
-    return "" if not found.num_rows else str(found["trace_id"][0].as_py())
-
-
-def trace_of_span(t: Telemetry, span_id: str) -> str:
-    """The trace of a span of the last 30 days; empty where none is known."""
-    found = t.query(
-        "SELECT TraceId FROM otel_traces WHERE SpanId = {span_id:String} "
-        "AND Timestamp > now() - INTERVAL 30 DAY LIMIT 1",
-        {"span_id": span_id},
-    )
-    return "" if not found.num_rows else str(found["TraceId"][0].as_py())
