@@ -13,6 +13,7 @@ from assay.query import parse
 from assay.records import Price, SettleReport, Signal
 from assay.store.telemetry import settle as module
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.retain import Keep, retain
 from assay.store.telemetry.settle import settle
 
 NOW = START + timedelta(days=1)
@@ -306,3 +307,39 @@ def test_days_without_number_are_written_at_once(telemetry: Telemetry, run: Call
 
 def test_an_empty_store_is_settled(run: Callable[..., Any]) -> None:
     assert run() == SettleReport(interactions=0, conversations=0, unsettled=0)
+
+
+def test_a_conversation_keeps_the_turns_that_retention_removed(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    later = {day: START + timedelta(days=day) for day in range(5)}
+    put(telemetry, *(turn(f"a{day}", "talk", start=later[day], error=day == 0) for day in range(3)))
+    put(telemetry, turn("b0", "other"), turn("b4", "other", start=later[4]))
+    run(now=later[4] + timedelta(days=1))
+    for day in (3, 4):
+        retain(telemetry, Keep(content_days=1), later[day].date())
+        put(telemetry, turn(f"a{day}", "talk", start=later[day]))
+        assert run(now=later[4] + timedelta(days=1)).unsettled == 0
+        talk = rows(telemetry)["talk"]
+        assert (talk["turns"], talk["started"]) == (day + 1, START)
+        assert (talk["ended"], talk["errors"]) == (later[day] + timedelta(seconds=2), 1)
+        (count,) = telemetry.query(
+            "SELECT count() AS logs FROM signals FINAL WHERE unit = 'conversation'"
+        ).to_pylist()
+        assert count["logs"] == 2
+        assert run(now=later[4] + timedelta(days=1)).conversations == 0
+    assert len(rows(telemetry, "interaction")) == 7
+
+
+def test_a_conversation_whose_first_turn_lost_its_first_day_is_one(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    evening, next_day = START.replace(hour=23, minute=59), START + timedelta(days=1)
+    put(telemetry, turn("a", "talk", start=evening), turn("a", "talk", start=next_day, span="late"))
+    run(now=START + timedelta(days=3))
+    retain(telemetry, Keep(content_days=1), START.date() + timedelta(days=2))
+    put(telemetry, turn("b", "talk", start=next_day, minute=9))
+    run(now=START + timedelta(days=3))
+    for unit, logs in (("conversation", 1), ("interaction", 2)):
+        found = telemetry.query("SELECT log_id FROM signals FINAL WHERE unit = {unit:String}", {"unit": unit})
+        assert found.num_rows == logs

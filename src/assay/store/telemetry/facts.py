@@ -131,8 +131,9 @@ def select_interactions(signals: str) -> str:
     return f"SELECT *, {signals} AS signals, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({facts})"
 
 
-def select_conversations(signals: str) -> str:
-    """Rows of `signals` for the bucket's conversations, from the interactions written just now."""
+def select_conversations(signals: str, interactions: str) -> str:
+    """Rows of `signals` for the bucket's conversations, from these interactions: those written just now
+    and, where some are removed, what is left of the others."""
     last, first = "argMaxIf({0}, (started, log_id), {0} != '')", "argMinIf({0}, (started, log_id), {0} != '')"
     merged = (
         "arrayFold((all, one) -> mapUpdate(all, one.3), "
@@ -155,7 +156,7 @@ def select_conversations(signals: str) -> str:
         "inherited": "groupUniqArrayArray(signals)",
     }
     columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
-    grouped = f"SELECT conversation_id AS id, {columns} FROM ({written()}) GROUP BY conversation_id"
+    grouped = f"SELECT conversation_id AS id, {columns} FROM ({interactions}) GROUP BY conversation_id"
     named = ", ".join(f"conversation_{name} AS {name}" for name in facts)
     own = f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {named} FROM ({grouped})"
     every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
@@ -168,6 +169,17 @@ def written() -> str:
         f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
         "AND computed_at = {computed_at:DateTime64(6, 'UTC')} "
         f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET})"
+    )
+
+
+def standing() -> str:
+    """The same, and the facts that are left of the same conversations' removed interactions."""
+    talks = f"SELECT conversation_id FROM ({written()})"
+    return (
+        f"SELECT * FROM ({written()}) UNION ALL "
+        f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
+        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET} AND touched = toDateTime64(0, 3, 'UTC')) "
+        f"AND conversation_id GLOBAL IN ({talks})"
     )
 
 

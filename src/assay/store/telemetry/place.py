@@ -32,13 +32,15 @@ WANTED: Final = f"SELECT conversation_id FROM settling WHERE run = {{run:String}
 
 
 class Bucket(NamedTuple):
-    """A step of a run: its traces and conversations, and the days on which they lie."""
+    """A step of a run: its traces and conversations, and the days on which they lie. Of `removed` traces
+    only facts are left."""
 
     number: int
     traces: int
     talks: int
     first_day: date
     last_day: date
+    removed: int
 
 
 class Plan(NamedTuple):
@@ -81,12 +83,12 @@ def plan(
     _write(t, _work(), params | {"first": span["first"], "last": span["last"]})
     rows = t.query(
         "SELECT bucket, count() AS traces, uniqExact(conversation_id) AS talks, min(first_day) AS first, "
-        "max(last_day) AS last FROM settling "
+        "max(last_day) AS last, countIf(touched = toDateTime64(0, 3, 'UTC')) AS removed FROM settling "
         f"WHERE run = {{run:String}} AND bucket < {IDLE} GROUP BY bucket ORDER BY bucket",
         {"run": run},
     )
     buckets = [
-        Bucket(row["bucket"], row["traces"], row["talks"], row["first"], row["last"])
+        Bucket(row["bucket"], row["traces"], row["talks"], row["first"], row["last"], row["removed"])
         for row in rows.to_pylist()
     ]
     return Plan(buckets, state["waiting"], oldest)
@@ -181,12 +183,16 @@ def _beside() -> str:
 
 
 def _work() -> str:
-    """Every trace of each conversation that is not computed, or that has changed since."""
-    old = (
-        "SELECT log_id FROM signals FINAL WHERE unit = 'interaction' "
+    """Every trace of each conversation that is not computed, or that has changed since.
+
+    Traces that retention has removed stay a part of theirs: their facts count, and `touched` is 0. The
+    days are also those of the conversation's row as it was, so that it is found where it has moved."""
+    settled = (
+        "FROM signals FINAL WHERE unit = 'interaction' "
         "AND started >= {first:DateTime64(6, 'UTC')} AND started <= {last:DateTime64(6, 'UTC')} "
         f"AND conversation_id GLOBAL IN ({WANTED})"
     )
+    old = f"SELECT log_id {settled}"
     members = f"{CHOSEN} UNION DISTINCT {old}"
     traces = (
         "SELECT trace_id, min(day) AS first_day, max(day) AS last_day, max(touched) AS last_touched, "
@@ -204,24 +210,34 @@ def _work() -> str:
         "multiIf(told.talk != '', told.talk, length(ids) = 1, ids[1], trace_id) AS talk "
         f"FROM ({traces}) AS traces LEFT ANY JOIN ({told}) AS told USING (trace_id)"
     )
+    removed = (
+        "SELECT log_id AS trace_id, toDate(started) AS first_day, toDate(started) AS last_day, "
+        "toDateTime64(0, 3, 'UTC') AS last_touched, 0 AS joined, conversation_id AS talk "
+        f"{settled} AND log_id GLOBAL NOT IN ("
+        f"SELECT trace_id FROM interactions WHERE trace_id GLOBAL IN ({old}))"
+    )
+    every = f"SELECT * FROM ({placed}) UNION ALL SELECT * FROM ({removed})"
     grouped = (
-        "SELECT talk, groupArray((trace_id, first_day, last_day)) AS members, min(first_day) AS begun, "
-        f"max(last_touched) AS changed, count() AS size, max(joined) AS joined FROM ({placed}) GROUP BY talk"
+        "SELECT talk, groupArray((trace_id, first_day, last_day, last_touched)) AS members, "
+        "min(first_day) AS begun, max(last_touched) AS changed, count() AS size, max(joined) AS joined "
+        f"FROM ({every}) GROUP BY talk HAVING changed > toDateTime64(0, 3, 'UTC')"
     )
     known = (
-        "SELECT log_id, turns, computed_at FROM signals FINAL "
+        "SELECT log_id, started, turns, computed_at FROM signals FINAL "
         f"WHERE unit = 'conversation' AND log_id GLOBAL IN ({WANTED})"
     )
     todo = (
-        f"SELECT talk, members, begun, changed, talks.size AS size FROM ({grouped}) AS talks "
+        "SELECT talk, members, begun, changed, talks.size AS size, "
+        f"if(known.log_id = '', begun, toDate(known.started)) AS was FROM ({grouped}) AS talks "
         f"LEFT ANY JOIN ({known}) AS known ON known.log_id = talks.talk "
         f"WHERE (joined OR talk GLOBAL IN ({WANTED})) "
         "AND (known.log_id = '' OR changed >= toDateTime64(known.computed_at, 3, 'UTC') "
         f"OR turns != talks.size OR talk GLOBAL IN ({_grown()}))"
     )
     return (
-        "SELECT {run:String}, toUInt32(intDiv(running - 1, {size:UInt32})), member.1, talk, changed, "
-        "member.2, member.3 FROM (SELECT talk, members, changed, "
+        "SELECT {run:String}, toUInt32(intDiv(running - 1, {size:UInt32})), member.1, talk, "
+        "if(member.4 > toDateTime64(0, 3, 'UTC'), changed, member.4), least(member.2, was), member.3 "
+        "FROM (SELECT talk, members, changed, was, "
         "sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS running "
         f"FROM ({todo})) ARRAY JOIN members AS member"
     )

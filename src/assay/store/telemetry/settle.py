@@ -119,7 +119,10 @@ class _Run:
         of_interactions = facts.raised(signals, "interaction", words)
         of_conversations = facts.raised(signals, "conversation", words)
         self._interactions = _insert(t, facts.select_interactions(of_interactions.sql))
-        self._conversations = _insert(t, facts.select_conversations(of_conversations.sql))
+        self._conversations = {
+            rows: _insert(t, facts.select_conversations(of_conversations.sql, rows))
+            for rows in (facts.written(), facts.standing())
+        }
         self._interaction_params = (
             of_interactions.params | facts.bind_prices(prices) | facts.bind_common(words)
         )
@@ -134,8 +137,9 @@ class _Run:
         count = f"SELECT count() AS traces, uniqExact(conversation_id) AS talks FROM ({facts.written()})"
         (row,) = self._t.query(near(self._t.topology, count), params).to_pylist()
         if row["traces"]:
-            self._t.command(_forget_moved(self._t), params)
-            self._t.command(self._conversations, params | self._conversation_params)
+            rows = facts.standing() if bucket.removed else facts.written()
+            self._t.command(_forget_moved(self._t, rows), params)
+            self._t.command(self._conversations[rows], params | self._conversation_params)
         return row["traces"], row["talks"]
 
     def forget_empty(self, run: str) -> None:
@@ -152,12 +156,12 @@ def _insert(t: Telemetry, select: str) -> str:
     return f"INSERT INTO signals ({COLUMNS}) {near(t.topology, select)} {SETTINGS}"
 
 
-def _forget_moved(t: Telemetry) -> str:
+def _forget_moved(t: Telemetry, interactions: str) -> str:
     """Take back the rows of logs that now start at another moment: it is a part of their key."""
     traces = f"SELECT unit, log_id, started AS begun FROM ({facts.written()})"
     talks = (
         "SELECT 'conversation' AS unit, conversation_id AS log_id, min(started) AS begun "
-        f"FROM ({facts.written()}) GROUP BY conversation_id"
+        f"FROM ({interactions}) GROUP BY conversation_id"
     )
     before = (
         f"SELECT * FROM signals WHERE is_deleted = 0 AND {facts.DAYS} "
@@ -214,7 +218,8 @@ def _oldest_left(t: Telemetry, run: str, computed_at: datetime) -> datetime | No
     )
     sql = (
         "SELECT min(touched) AS oldest, count() AS traces FROM settling WHERE run = {run:String} "
-        f"AND bucket < {IDLE} AND conversation_id GLOBAL NOT IN ({written})"
+        f"AND bucket < {IDLE} AND conversation_id GLOBAL NOT IN ({written}) "
+        "AND touched > toDateTime64(0, 3, 'UTC')"
     )
     (row,) = t.query(near(t.topology, sql), {"run": run, "computed_at": computed_at}).to_pylist()
     return row["oldest"].astimezone(UTC) if row["traces"] else None
