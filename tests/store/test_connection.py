@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pytest
@@ -22,7 +22,7 @@ from tests.store.traffic import span, table
 
 from assay.errors import ConfigError, StoreError, StoreFull, StoreHeld, StoreUnreachable
 from assay.store.telemetry.connection import Telemetry, open_telemetry, translated
-from assay.store.telemetry.engine import read_dsn
+from assay.store.telemetry.engine import connect_server, read_dsn
 from assay.store.telemetry.schema import Topology
 
 if TYPE_CHECKING:
@@ -143,6 +143,16 @@ def test_a_dsn_says_which_topology() -> None:
     )
     cluster = read_dsn("clickhouse://db/traces?cluster=main")
     assert (cluster.topology.kind, cluster.topology.cluster) == ("cluster", "main")
+
+
+@pytest.mark.parametrize(("options", "order"), [("", None), ("?cluster=main", "in_order")])
+def test_a_cluster_is_read_where_one_wrote(
+    monkeypatch: pytest.MonkeyPatch, options: str, order: str | None
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("clickhouse_connect.get_client", lambda **options: given.update(options))
+    connect_server(read_dsn(f"clickhouse://db/traces{options}"))
+    assert given["settings"].get("load_balancing") == order
 
 
 def test_a_closing_store_leaves_nobody_waiting_for_a_handle() -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.store.alone import alone
-from tests.store.traffic import interactions, span, table
+from tests.store.traffic import START, interactions, span, table
 
+from assay.errors import StoreError, StoreFull
+from assay.ingest.columns import LOG_SCHEMA
 from assay.store.telemetry import derive as deriving
 from assay.store.telemetry import rebuild as rebuilding
+from assay.store.telemetry.carry import carry_over
 from assay.store.telemetry.connection import Telemetry, open_telemetry
 from assay.store.telemetry.derive import PRESENT, Derived, derive, is_behind
 from assay.store.telemetry.engine import connect_embedded
-from assay.store.telemetry.migrations import MIGRATIONS, applied_migrations
-from assay.store.telemetry.rebuild import Changed, remap
-from assay.store.telemetry.schema import Table, create_table
+from assay.store.telemetry.migrations import MIGRATIONS, Migration, applied_migrations, migrate
+from assay.store.telemetry.rebuild import Changed, remap, running_inserts
+from assay.store.telemetry.schema import Table, Topology, create_table
 
 STORES = Path(__file__).parent / "stores"
 SPANS = PRESENT.feeds[0]
@@ -41,7 +45,7 @@ def mapped(telemetry: Telemetry) -> Iterator[Telemetry]:
     """The store, empty and as the present mapping has it, also afterwards."""
     derive(telemetry)
     yield telemetry
-    for table_name in ("otel_traces", "otel_logs"):
+    for table_name in ("otel_traces", "otel_logs", "interactions"):
         telemetry.command(f"TRUNCATE TABLE {table_name}")
     derive(telemetry)
     list(remap(telemetry))
@@ -257,8 +261,141 @@ def test_what_arrives_while_history_is_mapped_again_is_in(mapped: Telemetry) -> 
     assert len(rows) == 20 + len(sent)
 
 
+def evaluation(trace: str, name: str, days: float = 0) -> pa.Table:
+    attributes = {
+        "event.name": "gen_ai.evaluation.result",
+        "gen_ai.evaluation.name": name,
+        "gen_ai.evaluation.score.value": "1",
+    }
+    row = {
+        "Timestamp": START + timedelta(days=days),
+        "TraceId": trace,
+        "LogAttributes": list(attributes.items()),
+    }
+    fields = {field.name: "" for field in LOG_SCHEMA if pa.types.is_string(field.type)}
+    maps: dict[str, list[str]] = {field.name: [] for field in LOG_SCHEMA if pa.types.is_map(field.type)}
+    numbers = {"TraceFlags": 0, "SeverityNumber": 0}
+    return pa.Table.from_pylist([{**fields, **maps, **numbers, **row}], schema=LOG_SCHEMA)
+
+
+@pytest.mark.parametrize("how", ["remap", "open"])
+def test_what_the_sources_no_longer_have_is_carried_over(mapped: Telemetry, how: str) -> None:
+    put_days(mapped)
+    mapped.insert("otel_traces", table([span("long", trace="t1-0")]))
+    for trace, name, days in (("t0-1", "early", 0), ("t1-1", "kept", 1), ("t2-1", "late", 2)):
+        mapped.insert("otel_logs", evaluation(trace, name, days))
+    expected = interactions(mapped)
+    mapped.command("ALTER TABLE otel_traces DROP PARTITION '2026-03-04'")
+    mapped.command("ALTER TABLE otel_logs DROP PARTITION '2026-03-06'")
+
+    if how == "remap":
+        assert [each.changed for each in remap(mapped, again=True)] == [0, 0, 0]
+    else:
+        derive(mapped, narrower())
+
+    assert interactions(mapped) == expected
+    assert {row["trace_id"]: row["spans"] for row in expected}["t1-0"] == 2
+    assert leftovers(mapped) == []
+
+
+def test_what_can_be_mapped_again_is_not_carried_over(mapped: Telemetry) -> None:
+    derive(mapped, poorly())
+    put_days(mapped, days=2)
+    derive(mapped)
+    mapped.command("ALTER TABLE otel_traces DROP PARTITION '2026-03-04'")
+    list(remap(mapped))
+    models = {row["trace_id"]: row["model"] for row in interactions(mapped)}
+    assert models == {"t0-0": "", "t0-1": "", "t0-2": "", "t0-3": "", "t1-0": "m0", "t1-1": "m1"} | {
+        "t1-2": "m0",
+        "t1-3": "m1",
+    }
+
+
+def small(t: Telemetry, name: str, facts: str) -> Table:
+    made = replace(
+        PRESENT.table,
+        name=name,
+        columns=("trace_id String", "day Date", f"facts SimpleAggregateFunction({facts})"),
+        indexes=(),
+    )
+    t.command(create_table(made, t.topology)[0])
+    return made
+
+
+def test_what_is_carried_over_is_converted_by_the_names_of_its_fields(mapped: Telemetry) -> None:
+    old = small(mapped, "small_old", "maxMap, Map(String, Tuple(n UInt8, s String))")
+    new = small(mapped, "small_new", "maxMap, Map(String, Tuple(s String, more String, n UInt64))")
+    other = small(mapped, "small_other", "max, UInt8")
+    try:
+        mapped.command("INSERT INTO small_old VALUES ('gone', '2026-03-04', map('a', (7, 'x')))")
+        carry_over(mapped, old, new, lambda *_: None)
+        carry_over(mapped, old, new, lambda *_: None)
+        (row,) = mapped.query("SELECT trace_id, facts['a'] AS a FROM small_new FINAL").to_pylist()
+        assert row == {"trace_id": "gone", "a": {"s": "x", "more": "", "n": 7}}
+        with pytest.raises(StoreError, match=r"1 interactions of 1 days \(2026-03-04 to 2026-03-04\).*facts"):
+            carry_over(mapped, old, other, lambda *_: None)
+        assert mapped.query("SELECT * FROM small_other").num_rows == 0
+    finally:
+        for made in (old, new, other):
+            mapped.command(f"DROP TABLE {made.name}")
+
+
+@pytest.mark.parametrize("how", ["remap", "open"])
+def test_a_disk_below_its_reserve_builds_nothing(
+    mapped: Telemetry, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    put_days(mapped)
+    monkeypatch.setattr(mapped, "reserve_bytes", 2**60)
+    with pytest.raises(StoreFull, match="making interactions anew needs about"):
+        list(remap(mapped, again=True)) if how == "remap" else derive(mapped, narrower())
+    assert leftovers(mapped) == []
+    assert "index_granularity = 512" not in created(mapped)
+
+
+def test_a_step_that_copies_looks_for_room_first(mapped: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_days(mapped)
+    step = Migration(
+        number=max(applied_migrations(mapped)) + 1,
+        title="copy",
+        statements=lambda _: ("CREATE TABLE copied AS interactions",),
+        copied=("interactions",),
+    )
+    monkeypatch.setattr(mapped, "reserve_bytes", 2**60)
+    with pytest.raises(StoreFull, match="making interactions anew"):
+        migrate(mapped, (*MIGRATIONS, step))
+    assert mapped.query("SELECT 1 AS one FROM system.tables WHERE name = 'copied'").num_rows == 0
+
+
+def test_inserts_are_waited_for_on_every_node(mapped: Telemetry) -> None:
+    here = running_inserts(mapped.topology)
+    assert mapped.query(here, {"since": 0.0}).to_pylist() == [{"n": 0}]
+    everywhere = running_inserts(Topology(kind="cluster", cluster="main"))
+    assert everywhere == here.replace("system.processes", "clusterAllReplicas('main', system.processes)")
+
+
+def test_what_missed_the_table_beside_is_mapped_after_the_exchange(
+    mapped: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = rebuilding._exchange
+
+    def late(t: Telemetry, made: Table) -> None:
+        t.command("DROP VIEW interactions_feed_next")
+        t.insert("otel_traces", table([span("late", trace="late")]))
+        exchange(t, made)
+
+    monkeypatch.setattr(rebuilding, "_exchange", late)
+    put_days(mapped, days=1)
+    list(remap(mapped, again=True))
+    assert "late" in {row["trace_id"] for row in interactions(mapped)}
+
+
 def test_a_table_of_an_older_collector_is_used_as_it_is(tmp_path: Path) -> None:
-    assert alone(_open_collectors, str(tmp_path / "store")) == {"traces": 1, "event": "", "extra": "kept"}
+    assert alone(_open_collectors, str(tmp_path / "store")) == {
+        "events": ["", "gen_ai.evaluation.result"],
+        "at": [True, True],
+        "extra": "kept",
+        "evaluations": ["good"],
+    }
 
 
 def _open_collectors(path: str) -> dict[str, object]:
@@ -286,9 +423,20 @@ def _open_collectors(path: str) -> dict[str, object]:
     feed = replace(SPANS, source="otel_logs")
     source = deriving.from_of(feed, "otel_logs", {"otel_logs": _columns(store, "otel_logs"), **columns})
     store.command("INSERT INTO otel_logs (Timestamp, Body) SELECT now64(9), 'hello'")
-    (event,) = store.query(f"SELECT EventName AS event, TimestampTime AS at FROM {source}").to_pylist()
+    record = evaluation("t1", "good")
+    column = record.schema.get_field_index("EventName")
+    store.insert("otel_logs", record.set_column(column, "EventName", pa.array(["gen_ai.evaluation.result"])))
+    events = store.query(
+        f"SELECT EventName AS event, TimestampTime = toDateTime(Timestamp) AS at FROM {source} ORDER BY event"
+    ).to_pylist()
     (row,) = store.query("SELECT Team AS extra FROM otel_traces").to_pylist()
-    found = {"traces": len(interactions(store)), "event": event["event"], "extra": row["extra"]}
+    (found_one,) = interactions(store)
+    found = {
+        "events": [event["event"] for event in events],
+        "at": [bool(event["at"]) for event in events],
+        "extra": row["extra"],
+        "evaluations": [each["name"] for each in found_one["evaluations"]],
+    }
     store.close()
     return found
 

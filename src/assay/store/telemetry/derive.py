@@ -31,9 +31,12 @@ from assay.store.telemetry.schema import (
 log = logging.getLogger("assay.store")
 
 OPTIONAL: Final[Mapping[str, Mapping[str, str]]] = {
-    "otel_logs": {"EventName": "''", "TimestampTime": "toDateTime(Timestamp)"},
+    "otel_logs": {"TimestampTime": "toDateTime(Timestamp)"},
 }
 """Columns that a table of an older Collector may lack, and what stands for them."""
+
+ADDED: Final[Mapping[str, str]] = {"EventName": "String"}
+"""Columns that `otel_logs` of an older Collector may lack and that is given them: assay writes them."""
 
 BESIDE: Final = "_next"
 """What is being built anew bears this at the end of its name."""
@@ -97,9 +100,10 @@ class Wanted:
 
 
 def derive(t: Telemetry, derived: Derived = PRESENT, progress: Progress = no_progress) -> None:
-    """Bring tables and views to this program's mapping. Where they are there already it is one query.
+    """Bring tables and views to this program's mapping. Where they are there already it only asks.
 
     Inserts may go on meanwhile, also those of a Collector that writes to the store by itself."""
+    _complete(t, derived)
     known, wanted = read_known(t), read_wanted(t, derived)
     name = derived.table.name
     if not known.says(name, "", wanted.structure) or local_name(name, t.topology) not in known.objects:
@@ -204,6 +208,17 @@ def from_of(feed: Feed, table: str, columns: Mapping[str, frozenset[str]]) -> st
         f"{text} AS {name}" for name, text in OPTIONAL.get(feed.source, {}).items() if name not in there
     ]
     return f"(SELECT *, {', '.join(absent)} FROM {table})" if there and absent else table
+
+
+def _complete(t: Telemetry, derived: Derived) -> None:
+    """Give an older Collector's table what assay inserts; who names his columns notices nothing."""
+    for table, there in source_columns(t, derived).items():
+        added = ", ".join(
+            f"ADD COLUMN IF NOT EXISTS {name} {kind}" for name, kind in ADDED.items() if name not in there
+        )
+        if added:
+            for name in dict.fromkeys((local_name(table, t.topology), table)):
+                t.command(f"ALTER TABLE {name}{on_cluster(t.topology)} {added}")
 
 
 def _feed(t: Telemetry, derived: Derived, known: Known, wanted: Wanted) -> None:

@@ -60,7 +60,8 @@ EMBEDDED_SETTINGS: Mapping[str, object] = {
     "defer_partition_pruning_after_final": 0,
 }
 """Questions name the days that they are about, with room on both sides: no other day is read."""
-CLUSTER_SETTINGS: Mapping[str, object] = {"distributed_foreground_insert": 1}
+CLUSTER_SETTINGS: Mapping[str, object] = {"distributed_foreground_insert": 1, "load_balancing": "in_order"}
+"""An insert is answered when its shard has it, and a question goes to the replica that had the insert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

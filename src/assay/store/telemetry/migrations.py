@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from assay.errors import StoreError
 from assay.store.telemetry import intake, schema
 from assay.store.telemetry.anew import make_anew
+from assay.store.telemetry.room import check_room
 from assay.store.telemetry.schema import Topology, create_table
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One step. Its statements may be repeated: a step that broke half-way is run again whole."""
+    """One step. Its statements may be repeated: a step that broke half-way is run again whole.
+
+    Tables that are `copied` need room on the disk for a second time."""
 
     number: int
     title: str
     statements: Callable[[Topology], tuple[str, ...]]
+    copied: tuple[str, ...] = ()
 
 
 def _spans(topology: Topology) -> tuple[str, ...]:
@@ -70,7 +74,12 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=4, title="what settling works on, and how far it has come", statements=_settling),
     Migration(number=5, title="log records as the Collector's exporter stores them", statements=_records),
     Migration(number=6, title="what was taken in, and what was turned away", statements=_intake),
-    Migration(number=7, title="signals in order of time, with further facts", statements=_by_time),
+    Migration(
+        number=7,
+        title="signals in order of time, with further facts",
+        statements=_by_time,
+        copied=("signals", "settling"),
+    ),
     Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
 )
 
@@ -88,7 +97,8 @@ HISTORY = schema.Table(
 def migrate(store: Telemetry, migrations: tuple[Migration, ...] = MIGRATIONS) -> tuple[int, ...]:
     """Apply what is not applied yet; returns the numbers applied.
 
-    Raises `StoreError` when a newer program has been here: it may have changed what rows mean.
+    Raises `StoreError` when a newer program has been here: it may have changed what rows mean;
+    `StoreFull`, before a step, where its copies would touch the disk's reserve.
     """
     for statement in create_table(HISTORY, store.topology):
         store.command(statement)
@@ -100,6 +110,7 @@ def migrate(store: Telemetry, migrations: tuple[Migration, ...] = MIGRATIONS) ->
         )
     todo = tuple(step for step in migrations if step.number not in applied)
     for step in todo:
+        check_room(store, step.copied)
         for statement in step.statements(store.topology):
             store.command(statement)
         store.command(

@@ -7,15 +7,15 @@ tables is which is known by their ids: a stop at the moment of the exchange conf
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Final, NamedTuple
 
-from assay.errors import StoreError, StoreFull
+from assay.errors import StoreError
 from assay.records import Progress, no_progress
+from assay.store.telemetry.carry import carry_over
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.derive import (
     BESIDE,
@@ -37,6 +37,7 @@ from assay.store.telemetry.derive import (
     source_columns,
     view_of,
 )
+from assay.store.telemetry.room import check_room
 from assay.store.telemetry.schema import (
     Feed,
     Table,
@@ -46,9 +47,6 @@ from assay.store.telemetry.schema import (
     local_name,
     on_cluster,
 )
-
-ROOM: Final = 1.3
-"""How much larger than the present table the new one may become, merges not yet done."""
 
 SETTLE_S: Final = 60.0
 """Inserts that began before the new feeds were there are waited for, this long at most."""
@@ -117,11 +115,11 @@ def remap(
     everything = not known.says("history", "final", wanted.final)
     here = local_name(derived.table.name, t.topology)
     if not known.says("history", "", wanted.mapped):
-        _check_room(t, derived)
         fresh = _build(t, derived, wanted, known, progress)
         if read_known(t).objects[here] != fresh:
             _exchange(t, derived.table)
         _drop_feeds_beside(t, derived)
+        _feed_missed(t, derived)
     beside = _beside(derived.table)
     old = beside if local_name(beside.name, t.topology) in read_known(t).objects else None
     yield from _touch_changed(t, derived, old, everything, progress)
@@ -133,14 +131,16 @@ def _build(t: Telemetry, derived: Derived, wanted: Wanted, known: Known, progres
     """The new table, filled; the id of it, which tells it from the old one."""
     beside, of = _beside(derived.table), f"{wanted.mapped} "
     fresh = known.prints.get(("beside", ""), "").removeprefix(of)
-    if fresh not in known.objects.values() or not known.says("beside", "", of + fresh):
+    begun = fresh in known.objects.values() and known.says("beside", "", of + fresh)
+    if begun and known.objects.get(local_name(derived.table.name, t.topology)) == fresh:
+        return fresh  # the exchange was made already
+    check_room(t, (derived.table.name,), beside.name)
+    if not begun:
         _drop_feeds_beside(t, derived)
         _drop_beside(t, derived)
         run_all(t, create_table(beside, t.topology))
         fresh = read_known(t).objects[local_name(beside.name, t.topology)]
         remember(t, "beside", "", of + fresh)
-    elif known.objects.get(local_name(derived.table.name, t.topology)) == fresh:
-        return fresh  # the exchange was made already
     for feed in derived.feeds:
         run_all(t, view_of(feed, wanted.selects[feed.name], beside, t.topology))
     _wait_for_inserts(t)
@@ -156,6 +156,7 @@ def _build(t: Telemetry, derived: Derived, wanted: Wanted, known: Known, progres
             remember(t, "mapped", day.part, fresh)
         done += day.rows
     progress("mapping", total, total)
+    carry_over(t, derived.table, beside, progress)
     return fresh
 
 
@@ -246,10 +247,7 @@ def _differing(new: Table, old: Table) -> str:
 def _wait_for_inserts(t: Telemetry) -> None:
     """An insert that was planned before the new feeds were made does not feed them."""
     began = time.monotonic()
-    running = (
-        "SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert' "
-        "AND match(query, 'otel_(traces|logs)') AND elapsed >= {since:Float64}"
-    )
+    running = running_inserts(t.topology)
     while True:
         since = time.monotonic() - began
         (row,) = t.query(running, {"since": since}).to_pylist()
@@ -262,22 +260,15 @@ def _wait_for_inserts(t: Telemetry) -> None:
         time.sleep(0.05)
 
 
-def _check_room(t: Telemetry, derived: Derived) -> None:
-    """The new table stands beside the old one for a while."""
-    if t.path is None:
-        return
-    (row,) = t.query(
-        "SELECT sum(bytes_on_disk) AS bytes FROM system.parts "
-        "WHERE active AND database = currentDatabase() AND table = {table:String}",
-        {"table": derived.table.name},
-    ).to_pylist()
-    wanted = int((row["bytes"] or 0) * ROOM)
-    free = shutil.disk_usage(t.path).free
-    if free - wanted < t.reserve_bytes:
-        raise StoreFull(
-            f"mapping again needs about {wanted:,} bytes beside what is there and {free:,} are free at "
-            f"{t.path}, of which {t.reserve_bytes:,} are kept in reserve: nothing was changed"
-        )
+def running_inserts(topology: Topology) -> str:
+    """How many inserts into the sources run for `since` seconds, on whatever node they do."""
+    processes = "system.processes"
+    if topology.kind == "cluster":
+        processes = f"clusterAllReplicas('{topology.cluster}', {processes})"
+    return (
+        f"SELECT count() AS n FROM {processes} WHERE query_kind IN ('Insert', 'AsyncInsertFlush') "
+        "AND match(query, 'otel_(traces|logs)') AND elapsed >= {since:Float64}"
+    )
 
 
 def _make_feeds(t: Telemetry, derived: Derived, wanted: Wanted) -> None:

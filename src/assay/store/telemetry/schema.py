@@ -194,7 +194,7 @@ OTEL_LOGS = Table(
     shard_by="cityHash64(TraceId)",
     settings=("index_granularity = 8192", "ttl_only_drop_parts = 1"),
 )
-"""The exporter's table of log records. Older exporters have no EventName: nothing may rely on it."""
+"""The exporter's table of log records. Older exporters have no EventName: theirs is given an empty one."""
 
 SIGNALS = Table(
     name="signals",
