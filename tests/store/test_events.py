@@ -19,6 +19,7 @@ from assay.store.telemetry.events import link_records
 from assay.store.telemetry.logs import conversation_detail
 from assay.store.telemetry.settle import settle
 
+NOON = START + timedelta(days=1)
 RESULT = "gen_ai.evaluation.result"
 
 
@@ -172,6 +173,72 @@ def test_a_verdict_may_name_the_conversation_alone(telemetry: Telemetry) -> None
     send(telemetry, verdict("early", "1", at=-30, **talk))
     link_records(telemetry)
     assert [names(row) for row in interactions(telemetry)] == [["early", "then"], ["late"], []]
+
+
+def test_an_evaluation_moves_to_a_nearer_trace_that_comes_late(telemetry: Telemetry) -> None:
+    talk: dict[str, Any] = {"gen_ai.conversation.id": "c1"}
+    send(telemetry, verdict("tone", "1", at=360, **talk))
+    for at, trace, owner in ((0, "t1", "t1"), (300, "t2", "t2"), (200, "t3", "t2"), (330, "t4", "t4")):
+        telemetry.insert("otel_traces", table([span(trace, trace=trace, at=at, **talk)]))
+        link_records(telemetry)
+        told = {row["trace_id"]: (names(row), row["records"]) for row in interactions(telemetry)}
+        assert told.pop(owner) == (["tone"], 1)
+        assert set(map(str, told.values())) <= {"([], 0)"}
+    rows = "SELECT max(touched) AS at, count() AS rows FROM interactions"
+    stamped = telemetry.query(rows).to_pylist()
+    link_records(telemetry)
+    assert telemetry.query(rows).to_pylist() == stamped
+
+
+def test_an_evaluation_comes_back_where_the_nearer_trace_is_gone(telemetry: Telemetry) -> None:
+    talk: dict[str, Any] = {"gen_ai.conversation.id": "c1"}
+    send(telemetry, verdict("tone", "1", at=360, **talk))
+    for at, trace in ((0, "t1"), (300, "t2")):
+        telemetry.insert("otel_traces", table([span(trace, trace=trace, at=at, **talk)]))
+        link_records(telemetry)
+    telemetry.command("DELETE FROM interactions WHERE trace_id = 't2'")
+    link_records(telemetry)
+    (row,) = interactions(telemetry)
+    assert (row["trace_id"], names(row)) == ("t1", ["tone"])
+
+
+def test_of_two_traces_of_one_response_the_nearer_is_meant(telemetry: Telemetry) -> None:
+    named: dict[str, Any] = {"gen_ai.response.id": "r1"}
+    calls = [span(trace, trace=trace, at=at, **named) for at, trace in ((0, "t1"), (60, "t2"), (120, "t3"))]
+    telemetry.insert("otel_traces", table(calls))
+    send(telemetry, verdict("tone", "1", at=90, **named))
+    link_records(telemetry)
+    assert [names(row) for row in interactions(telemetry)] == [[], ["tone"], []]
+
+
+@pytest.mark.parametrize("gap_s", [None, 1800.0])
+def test_an_evaluation_may_name_a_conversation_that_no_trace_names(
+    telemetry: Telemetry, gap_s: float | None
+) -> None:
+    def run() -> None:
+        settle(telemetry, (), words={}, prices=(), idle_s=0.0, now=NOON, gap_s=gap_s)
+
+    ann: dict[str, Any] = {"user.id": "ann"}
+    turns = [
+        turn(name, minute=minute, start=START, **ann) for name, minute in (("a", 0), ("b", 10), ("c", 20))
+    ]
+    put(telemetry, *turns)
+    run()
+    talk: dict[str, Any] = {"gen_ai.conversation.id": trace_id("a")}
+    send(telemetry, verdict("tone", "1", at=900, **talk))
+    run()
+    owner = {row["trace_id"]: names(row) for row in interactions(telemetry) if names(row)}
+    assert owner == {trace_id("b" if gap_s else "a"): ["tone"]}
+    put(telemetry, turn("earlier", minute=-5, start=START, **ann), turn("d", minute=14, start=START, **ann))
+    run()
+    run()
+    owner = {row["trace_id"]: names(row) for row in interactions(telemetry) if names(row)}
+    assert owner == {trace_id("d" if gap_s else "a"): ["tone"]}
+    (row,) = telemetry.query(
+        "SELECT count() AS told FROM signals FINAL "
+        "WHERE unit = 'interaction' AND attributes['evaluation.tone'] = '1'"
+    ).to_pylist()
+    assert row["told"] == 1
 
 
 def test_what_has_no_spans_holds_nothing_up(telemetry: Telemetry) -> None:

@@ -15,7 +15,7 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.conventions import LATE, Field
 from assay.store.telemetry.dialect import Stage, first_of, staged
 from assay.store.telemetry.facts import near
-from assay.store.telemetry.mapping import COLUMNS, DETAILS, FACTS, RESULT, TEXTS, TOLD, map_type
+from assay.store.telemetry.mapping import COLUMNS, DETAILS, FACTS, MOVED, RESULT, TEXTS, TOLD, map_type
 from assay.store.telemetry.schema import Feed
 
 MESSAGES: Final = tuple(f"gen_ai.{who}.message" for who in ("system", "user", "assistant", "tool"))
@@ -103,71 +103,110 @@ def _said() -> Stage:
 def link_records(t: Telemetry) -> None:
     """Give evaluations that name no trace to the one whose response, or whose conversation, they name.
 
-    Of a conversation that is its last interaction begun by then, else its first. Nothing is written where
-    all is linked; whatever names nothing that has arrived is looked at again the next time."""
-    (row,) = t.query(f"SELECT count() AS waiting FROM interactions WHERE {_waiting()}").to_pylist()
-    if row["waiting"]:
-        t.command(near(t.topology, _link(_by_response())))
-        t.command(near(t.topology, _link(_by_conversation())))
+    Of several that is the last one begun by then, else the first. Where a trace that came later is nearer,
+    the evaluation is taken back from the other, so that no order of arrival changes whose it is. Nothing is
+    written where all is linked; what names nothing that has arrived is looked at again the next time."""
+    for prefix, places in ((BY_RESPONSE, _by_response), (BY_CONVERSATION, _by_conversation)):
+        (row,) = t.query(f"SELECT count() AS waiting FROM interactions WHERE {_waiting(prefix)}").to_pylist()
+        if row["waiting"]:
+            orphans = _orphans(prefix)
+            t.command(near(t.topology, _link(orphans, places(orphans))))
 
 
-def _waiting(prefixes: tuple[str, ...] = (BY_RESPONSE, BY_CONVERSATION)) -> str:
-    """Ranges of the key; what has waited for long is left alone."""
-    ranges = (f"(trace_id >= '{prefix}' AND trace_id < '{prefix[:-1]};')" for prefix in prefixes)
-    return f"({' OR '.join(ranges)}) AND touched >= now() - INTERVAL 30 DAY"
+def _waiting(prefix: str) -> str:
+    """A range of the key; what has waited for long is left alone."""
+    return f"trace_id >= '{prefix}' AND trace_id < '{prefix[:-1]};' AND touched >= now() - INTERVAL 30 DAY"
 
 
 def _orphans(prefix: str) -> str:
     return (
         f"SELECT substring(trace_id, {len(prefix) + 1}) AS name, day, key, value "
         "FROM (SELECT trace_id, day, told FROM interactions FINAL "
-        f"WHERE {_waiting((prefix,))}) ARRAY JOIN mapKeys(told) AS key, mapValues(told) AS value"
+        f"WHERE {_waiting(prefix)}) ARRAY JOIN mapKeys(told) AS key, mapValues(told) AS value"
     )
 
 
-def _by_response() -> str:
-    orphans = f"SELECT cityHash64(name) AS response, day, key, value FROM ({_orphans(BY_RESPONSE)})"
-    waited = f"SELECT groupUniqArray(response) FROM ({orphans})"
+def _by_response(orphans: str) -> str:
+    """Which traces gave a response of this name."""
+    hashed = f"SELECT cityHash64(name) AS response, name FROM ({orphans}) GROUP BY name"
+    waited = f"SELECT groupUniqArray(response) FROM ({hashed})"
     traces = (
-        "SELECT trace_id, arrayJoin(groupUniqArrayArray(response_ids)) AS response FROM interactions "
-        f"WHERE hasAny(response_ids, ({waited})) GROUP BY trace_id"
+        "SELECT trace_id, arrayJoin(response_ids) AS response FROM interactions "
+        f"WHERE traced = 1 AND hasAny(response_ids, ({waited}))"
     )
     return (
-        "SELECT traces.trace_id AS trace_id, orphans.day AS day, orphans.key AS key, orphans.value AS value "
-        f"FROM ({traces}) AS traces INNER JOIN ({orphans}) AS orphans USING (response)"
+        "SELECT DISTINCT traces.trace_id AS trace_id, hashed.name AS name "
+        f"FROM ({traces}) AS traces INNER JOIN ({hashed}) AS hashed USING (response)"
     )
 
 
-def _by_conversation() -> str:
-    orphans = _orphans(BY_CONVERSATION)
-    traces = (
-        "SELECT trace_id, min(arrayMin(arrayMap(f -> f.start_ns, mapValues(facts)))) AS begun, "
-        "arrayJoin(groupUniqArrayArray(conversation_ids)) AS name FROM interactions WHERE traced = 1 "
-        f"AND hasAny(conversation_ids, (SELECT groupUniqArray(name) FROM ({orphans}))) GROUP BY trace_id"
+def _by_conversation(orphans: str) -> str:
+    """Which traces are of a conversation of this name: they say so; or it is a trace's id, for that trace
+    and those that were settled as one conversation with it."""
+    own = (
+        "SELECT trace_id, day FROM interactions "
+        f"WHERE traced = 1 AND trace_id GLOBAL IN (SELECT name FROM ({orphans}))"
     )
-    distance = (
-        "(if(traces.begun <= orphans.value.time_ns, orphans.value.time_ns - traces.begun, "
-        f"{LATER}), traces.begun, traces.trace_id)"
+    one = (
+        "SELECT log_id AS name, conversation_id FROM signals FINAL WHERE unit = 'interaction' "
+        f"AND log_id GLOBAL IN (SELECT trace_id FROM ({own})) "
+        f"AND toDate(started) GLOBAL IN (SELECT day FROM ({own}))"
     )
+    talks = f"unit = 'conversation' AND log_id GLOBAL IN (SELECT conversation_id FROM ({one}))"
+    every = (
+        "SELECT log_id AS trace_id, conversation_id FROM signals FINAL WHERE unit = 'interaction' "
+        f"AND started >= (SELECT min(started) FROM signals WHERE {talks}) "
+        f"AND started <= (SELECT max(ended) FROM signals WHERE {talks}) "
+        f"AND conversation_id GLOBAL IN (SELECT conversation_id FROM ({one}))"
+    )
+    waited = f"SELECT groupUniqArray(name) FROM ({orphans})"
     return (
-        f"SELECT argMin(traces.trace_id, {distance}) AS trace_id, any(orphans.day) AS day, "
-        f"orphans.key AS key, any(orphans.value) AS value FROM ({traces}) AS traces "
-        f"INNER JOIN ({orphans}) AS orphans USING (name) GROUP BY orphans.key"
+        "SELECT DISTINCT trace_id, name FROM ("
+        "SELECT trace_id, arrayJoin(conversation_ids) AS name FROM interactions "
+        f"WHERE traced = 1 AND hasAny(conversation_ids, ({waited})) "
+        f"UNION ALL SELECT trace_id, trace_id AS name FROM ({own}) "
+        "UNION ALL SELECT every.trace_id AS trace_id, one.name AS name "
+        f"FROM ({every}) AS every INNER JOIN ({one}) AS one USING (conversation_id))"
     )
 
 
-def _link(found: str) -> str:
-    """What is linked already is not written again: it would touch its trace for ever."""
+def _link(orphans: str, places: str) -> str:
+    """What stands where it belongs is not written again: it would touch its trace for ever.
+
+    An entry of a later time prevails over the one before, so each change is a little later than that."""
+    traces = (
+        "SELECT trace_id, min(arrayMin(arrayMap(f -> f.start_ns, mapValues(facts)))) AS begun "
+        f"FROM interactions WHERE traced = 1 AND trace_id GLOBAL IN (SELECT trace_id FROM ({places})) "
+        "GROUP BY trace_id"
+    )
+    distance = f"(if(begun <= value.time_ns, value.time_ns - begun, {LATER}), begun, trace_id)"
+    placed = (
+        "SELECT places.trace_id AS trace_id, traces.begun AS begun, orphans.day AS day, orphans.key AS key, "
+        f"orphans.value AS value FROM ({places}) AS places "
+        f"INNER JOIN ({traces}) AS traces USING (trace_id) INNER JOIN ({orphans}) AS orphans USING (name)"
+    )
+    ranked = (
+        f"SELECT *, row_number() OVER (PARTITION BY key ORDER BY {distance}) = 1 AS is_nearest "
+        f"FROM ({placed})"
+    )
+    held = (
+        "SELECT trace_id, key, value.time_ns AS at, value.span_id AS span_id FROM ("
+        "SELECT trace_id, told FROM interactions FINAL "
+        f"WHERE trace_id GLOBAL IN (SELECT trace_id FROM ({places}))"
+        ") ARRAY JOIN mapKeys(told) AS key, mapValues(told) AS value "
+        f"WHERE key GLOBAL IN (SELECT key FROM ({orphans}))"
+    )
+    value = (
+        "(if(held.key = '', value.time_ns, held.at + 1), if(is_nearest, value.span_id, "
+        f"'{MOVED}'), value.input, value.output, value.system, value.more)"
+    )
     row = (
         "trace_id, day, now64(3, 'UTC'), 0, [], [], "
         f"CAST(map(), '{map_type(FACTS)}'), CAST(map(), '{map_type(TEXTS)}'), "
-        f"CAST(map(key, value), '{map_type(TOLD)}')"
-    )
-    known = (
-        "SELECT trace_id, arrayJoin(mapKeys(told)) FROM interactions "
-        f"WHERE trace_id GLOBAL IN (SELECT trace_id FROM ({found}))"
+        f"CAST(map(ranked.key, {value}), '{map_type(TOLD)}')"
     )
     return (
-        f"INSERT INTO interactions ({', '.join(COLUMNS)}) SELECT {row} FROM ({found}) "
-        f"WHERE (trace_id, key) GLOBAL NOT IN ({known})"
+        f"INSERT INTO interactions ({', '.join(COLUMNS)}) SELECT {row} FROM ({ranked}) AS ranked "
+        f"LEFT ANY JOIN ({held}) AS held ON held.trace_id = ranked.trace_id AND held.key = ranked.key "
+        f"WHERE is_nearest != (held.key != '' AND held.span_id != '{MOVED}')"
     )

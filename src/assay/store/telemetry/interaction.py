@@ -8,14 +8,14 @@ from assay.store.telemetry import opinions, usage
 from assay.store.telemetry.attributes import TRUST, free_name
 from assay.store.telemetry.conventions import HIDDEN, Field
 from assay.store.telemetry.dialect import Stage, first_of, staged
-from assay.store.telemetry.mapping import FACTS, RANK
+from assay.store.telemetry.mapping import FACTS, MOVED, RANK
 from assay.store.telemetry.schema import View
 from assay.store.telemetry.speech import PARTS, parts_text
 from assay.store.telemetry.usage import CALLS, field_of
 
 MAX_TREE: Final = 4096
-"""A trace of more spans keeps no tree, which takes memory by the square: every usage counts, and a span
-is a root where it names no parent."""
+"""A trace of more spans keeps no tree, which takes memory by the square: usage counts by the kind of its
+span, and a span is a root where it names no parent."""
 MAX_HEARD: Final = 256
 """Log records of a trace that are asked for what was said."""
 
@@ -47,10 +47,11 @@ def select_final() -> str:
 def _ordered() -> Stage:
     """The spans in time order, one without a start last; and what log records say, in time order."""
     order = "(x.2.start_ns <= 0, x.2.start_ns, x.1)"
+    own = f"arrayFilter(x -> x.2.span_id != '{MOVED}', arrayZip(mapKeys(told), mapValues(told)))"
     return {
         "rows": f"arraySort(x -> {order}, arrayZip(mapKeys(facts), mapValues(facts)))",
         "lines": f"arraySort(x -> {order}, arrayZip(mapKeys(texts), mapValues(texts)))",
-        "notes": "arraySort(x -> (x.2.time_ns, x.1), arrayZip(mapKeys(told), mapValues(told)))",
+        "notes": f"arraySort(x -> (x.2.time_ns, x.1), {own})",
     }
 
 
@@ -234,7 +235,7 @@ def _columns() -> Stage:
         "errors": "toUInt32(arraySum(all_error))",
         "error": first.format("message"),
         "spans": "toUInt32(length(rows))",
-        "records": "toUInt32(length(told))",
+        "records": "toUInt32(length(notes))",
         "feedback": "if(opinion > 1, NULL, opinion)",
         "evaluations": f"CAST(evaluations, '{opinions.EVALUATIONS}')",
         "redactions": _redactions(),

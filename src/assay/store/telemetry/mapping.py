@@ -67,6 +67,8 @@ TOLD = (
     f"more {MORE}",
 )
 """What somebody says of a span elsewhere than in it: log records, evaluations that link to it."""
+MOVED = "moved"
+"""The span of an entry that turned out to be about another trace: nobody reads it."""
 
 INTERACTIONS = Table(
     name="interactions",
