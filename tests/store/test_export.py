@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 from tests.store.spans import START, put, trace_id, turn
@@ -11,7 +12,7 @@ from tests.store.test_events import send, verdict
 from assay.query import parse
 from assay.records import Unit, Window
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.export import Kind, export
+from assay.store.telemetry.export import Exported, Kind, export
 from assay.store.telemetry.settle import settle
 
 DAY = 60 * 24
@@ -27,12 +28,16 @@ def fill(t: Telemetry) -> None:
     settle(t, (), words={}, prices=(), idle_s=0.0, now=START + timedelta(days=9))
 
 
+def column_of(found: Exported, name: str) -> list[str]:
+    rows: list[Any] = pa.Table.from_batches(list(found.batches), found.schema)[name].to_pylist()
+    return rows
+
+
 def column(
     t: Telemetry, kind: Kind, name: str, unit: Unit = "conversation", window: Window | None = None
 ) -> list[str]:
     found = export(t, kind, unit, window, parse("errors > 0"))
-    rows: list[str] = pa.Table.from_batches(list(found.batches), found.schema)[name].to_pylist()
-    return rows
+    return column_of(found, name)
 
 
 def test_every_day_of_a_conversation_is_its_own(telemetry: Telemetry) -> None:
@@ -53,7 +58,6 @@ def test_interactions_are_cut_to_the_window(telemetry: Telemetry) -> None:
     fill(telemetry)
     window = Window(start=START + timedelta(minutes=1), end=START + timedelta(days=2))
     assert column(telemetry, "interactions", "trace_id", window=window) == [trace_id("b")]
-    everything = export(telemetry, "interactions")
-    rows = pa.Table.from_batches(list(everything.batches), everything.schema)
-    assert rows["trace_id"].to_pylist()[0] == trace_id("a")
-    assert sorted(rows["trace_id"].to_pylist()) == sorted(trace_id(name) for name in "abcd")
+    everything = column_of(export(telemetry, "interactions"), "trace_id")
+    assert everything[0] == trace_id("a")
+    assert sorted(everything) == sorted(trace_id(name) for name in "abcd")
