@@ -109,6 +109,11 @@ class RetentionSettings(Section):
     content_days: int = Field(
         0, ge=0, description="Days for which spans, records and texts are kept; 0 is for ever."
     )
+    spans: bool = Field(
+        True,
+        description="Whether `content_days` removes spans and log records; off, `otel_traces` and "
+        "`otel_logs` are left to their owner, such as an exporter with a `ttl`.",
+    )
     facts_days: int = Field(
         0, ge=0, description="Days for which the facts and signals of each log are kept; 0 is for ever."
     )

@@ -10,17 +10,20 @@ from assay.records import Removed
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.schema import Topology, local_name, on_cluster
 
-CONTENT: Final = ("otel_traces", "otel_logs", "interactions")
+OWN_CONTENT: Final = ("interactions",)
+CONTENT: Final = ("otel_traces", "otel_logs", *OWN_CONTENT)
 TEXTS: Final = {"signals": ("input", "output"), "scores": ("explanation",)}
 """Columns that hold content in rows that outlive it."""
 
 
 class Keep(NamedTuple):
-    """The days to keep, today not counted; 0 is for ever."""
+    """The days to keep, today not counted; 0 is for ever. Without `spans`, spans and log records are left
+    to whoever else keeps them."""
 
     content_days: int = 0
     facts_days: int = 0
     scores_days: int = 0
+    spans: bool = True
 
     def first_day(self, what: Literal["content", "facts", "scores"], today: date) -> date | None:
         """The first day that is kept; None where all are."""
@@ -65,7 +68,7 @@ def _due(t: Telemetry, keep: Keep, today: date) -> Iterator[_Day]:
     content = keep.first_day("content", today)
     facts = keep.first_day("facts", today)
     scores = keep.first_day("scores", today)
-    for table in CONTENT:
+    for table in CONTENT if keep.spans else OWN_CONTENT:
         yield from _older(t, table, content)
     yield from _older(t, "signals", facts)
     for table in ("scores", "selections"):
