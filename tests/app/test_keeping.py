@@ -15,6 +15,7 @@ from tests.store.spans import trace_id, turn
 
 from assay.app.application import Application
 from assay.app.requests import (
+    EstimateRequest,
     EvaluateRequest,
     ForgetRequest,
     Mark,
@@ -22,6 +23,7 @@ from assay.app.requests import (
     RetainRequest,
     SampleRequest,
     SettleRequest,
+    Span,
     SpansRequest,
     TodoRequest,
 )
@@ -272,6 +274,47 @@ def test_what_has_no_texts_is_not_judged_and_says_so(aged: Application) -> None:
     fresh = aged.conversation("talk 7")
     assert fresh is not None
     assert not fresh.expired
+
+
+def test_a_conversation_that_lost_a_part_is_not_judged(aged: Application) -> None:
+    send(aged, said("jane", "begun", "half", NOW - timedelta(days=9)))
+    send(aged, said("jane", "ended", "half", NOW - timedelta(days=6)))
+    aged.sample(SampleRequest())
+    aged.retain(RetainRequest())
+    send(aged, said("jane", "again", "half", NOW - timedelta(days=6), 1))
+    page = aged.conversation("half")
+    assert page is not None
+    assert (page.facts.turns, page.expired, page.facts.started) == (3, 1, NOW - timedelta(days=9))
+    (run,) = aged.evaluate(EvaluateRequest())
+    assert (run.todo, run.scored, run.skipped) == (5, 2, 3)
+    assert "half" not in {item.log_id for item in aged.todo(TodoRequest(metric="short", limit=100)).items}
+
+
+def test_an_estimate_says_that_its_filter_lacks_texts(aged: Application) -> None:
+    aged.retain(RetainRequest())
+    aged.evaluate(EvaluateRequest())
+    long, short = (Span(since=NOW - timedelta(days=days), until=NOW) for days in (20, 5))
+    said_so = (
+        f"texts before {(NOW - timedelta(days=7)).date()} were removed: the filter can't find them there"
+    )
+    for span, where, reason in (
+        (long, 'input contains "secret"', said_so),
+        (long, 'user_id = "jane" and text contains "secret"', said_so),
+        (long, 'user_id = "jane"', ""),
+        (short, 'input contains "secret"', ""),
+    ):
+        estimate = aged.estimate(EstimateRequest(metric="short", range=span, where=where))
+        assert (estimate.known, estimate.reason) == (True, reason)
+
+
+def test_spans_are_left_to_their_owner_where_asked(open_project: Open, telemetry: Telemetry) -> None:
+    application = open_project(CODE, KEEP.replace("[retention]\n", "[retention]\nspans = false\n"))
+    send(application, said("jane", "old", "talk", NOW - timedelta(days=8)))
+    done = application.retain(RetainRequest())
+    assert [(one.table, one.what) for one in done.removed] == [("interactions", "rows"), ("signals", "texts")]
+    assert len(kept(telemetry, "otel_traces", "Timestamp")) == 1
+    texts = "SELECT 1 AS one FROM signals WHERE input != '' OR output != ''"
+    assert (rows(telemetry, texts), rows(telemetry, "SELECT 1 AS one FROM interactions")) == ([], [])
 
 
 def test_nothing_goes_by_default(open_project: Open) -> None:

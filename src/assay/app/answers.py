@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Final
 
 from assay.app import tallies
+from assay.app.keeping import first_day_with_texts
 from assay.app.parts import Parts
 from assay.app.requests import EstimateRequest
 from assay.estimates.metric import estimate_metric
 from assay.estimates.report import Population, build_report, metric_report
-from assay.query import And, Condition, HasScore, ScoreIs, walk
+from assay.query import (
+    And,
+    Compare,
+    Condition,
+    Contains,
+    Field,
+    HasScore,
+    InList,
+    Mentions,
+    ScoreIs,
+    walk,
+)
 from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Window
 from assay.store.telemetry import ledger
+from assay.store.telemetry.slices import LONG
 
 DAYS = 14
 SCORED_ALONE: Final = "the filter asks for scores or labels: logs without them are not counted"
+TEXTS_REMOVED: Final = "texts before {day} were removed: the filter can't find them there"
 
 
 def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRequest) -> Estimate:
@@ -30,14 +44,29 @@ def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRe
         level=request.level,
         target_width=request.target_width,
     )
-    if made.known and not made.reason and _asks_for_scores(parts.parse(request.where)):
+    if not made.known or made.reason:
+        return made
+    asked, covered = parts.parse(request.where), parts.parse(parts.policy_of(info).where)
+    if _asks_for_scores(asked):
         return replace(made, reason=SCORED_ALONE)
+    first = first_day_with_texts(parts)
+    cut = first is not None and window.start.astimezone(UTC).date() < first
+    if cut and (_reads_texts(asked) or _reads_texts(covered)):
+        return replace(made, reason=TEXTS_REMOVED.format(day=first))
     return made
 
 
 def _asks_for_scores(condition: Condition | None) -> bool:
     """Whether it is known only of evaluated logs who is in the group, so that nobody knows how many are."""
     return condition is not None and any(isinstance(part, ScoreIs | HasScore) for part in walk(condition))
+
+
+def _reads_texts(condition: Condition | None) -> bool:
+    return condition is not None and any(
+        isinstance(part.subject, Field) and part.subject.name in LONG
+        for part in walk(condition)
+        if isinstance(part, Contains | Mentions | Compare | InList)
+    )
 
 
 def report(parts: Parts, window: Window) -> Report:

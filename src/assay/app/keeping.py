@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, date
 
 from assay.app.door import Door
 from assay.app.parts import Parts
@@ -19,10 +19,22 @@ EXPIRED = Skip(reason="expired", detail="the texts of this log were removed (ret
 
 def retain_days(parts: Parts, *, dry_run: bool) -> RetainReport:
     """Remove what is older than the project's settings keep."""
+    removed = retain(parts.telemetry, _kept(parts), _today(parts), dry_run=dry_run)
+    return RetainReport(removed=removed, dry_run=dry_run)
+
+
+def first_day_with_texts(parts: Parts) -> date | None:
+    """The first day of which texts are kept; None where all are."""
+    return _kept(parts).first_day("content", _today(parts))
+
+
+def _kept(parts: Parts) -> Keep:
     given = parts.settings.retention
-    keep = Keep(given.content_days, given.facts_days, given.scores_days)
-    today = parts.clock().astimezone(UTC).date()
-    return RetainReport(removed=retain(parts.telemetry, keep, today, dry_run=dry_run), dry_run=dry_run)
+    return Keep(given.content_days, given.facts_days, given.scores_days, spans=given.spans)
+
+
+def _today(parts: Parts) -> date:
+    return parts.clock().astimezone(UTC).date()
 
 
 def forget(parts: Parts, door: Door, request: ForgetRequest, progress: Progress) -> ForgetReport:
@@ -81,6 +93,6 @@ def _notes(parts: Parts, door: Door, request: ForgetRequest) -> list[str]:
 
 
 def readable(logs: list[Log], expired: list[Log]) -> list[Log]:
-    """The logs that still have their texts; the others are added to `expired`."""
-    expired.extend(log for log in logs if not log.turns)
-    return [log for log in logs if log.turns]
+    """The logs that still have all their texts; the others are added to `expired`."""
+    expired.extend(log for log in logs if log.expired)
+    return [log for log in logs if not log.expired]

@@ -68,7 +68,7 @@ def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
         items=tuple(
             TodoItem(log_id=key, unit=info.unit, transcript=render(parts_of(found[key]), "#"))
             for key in ids
-            if key in found and found[key].turns
+            if key in found and not found[key].expired
         ),
     )
 

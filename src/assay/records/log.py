@@ -52,7 +52,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """What a metric is given. `input` and `output` are the first request and the last answer.
+    """What a metric is given. `input` and `output` are the first request and the last answer. `expired`
+    turns are missing: their texts have been removed.
 
     `latency_ms` is the longest answer of the log; tokens and cost are sums over its model calls.
     """
@@ -77,6 +78,7 @@ class Log:
     errors: int = 0
     signals: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    expired: int = 0
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -97,6 +97,7 @@ def log_of(facts: LogRow, turns: Sequence[Turn]) -> Log:
         errors=facts.errors,
         signals=facts.signals,
         attributes=facts.attributes,
+        expired=max(0, facts.turns - len(turns)),
     )
 
 
