@@ -19,6 +19,8 @@ from bench.server import Server, get_json
 from bench.tree import Watch
 
 WARM_S: Final = 5.0
+PAUSE_S: Final = 0.7
+"""A page of a conversation costs the server as much as taking some thousand spans."""
 
 
 class Lag(NamedTuple):
@@ -36,9 +38,9 @@ class Lag(NamedTuple):
     statuses: dict[int, int]
 
 
-def watch_lag(system: System, *, rate: int = 5_000, seconds: float = 60.0, askers: int = 3) -> Lag:
-    """Post `rate` spans a second in requests of 512 on two connections; ask for a conversation of each
-    third request as soon as it is acknowledged, ten times a second until it is whole."""
+def watch_lag(system: System, *, rate: int = 5_000, seconds: float = 60.0, askers: int = 1) -> Lag:
+    """Post `rate` spans a second in requests of 512 on two connections; about once a second ask for a
+    conversation that was acknowledged just now, four times a second until it is whole."""
     make_load(64)  # its parts are encoded now, not while traffic is to flow
     asked: queue.Queue[tuple[str, float] | None] = queue.Queue(maxsize=askers)
     waits: list[float] = []
@@ -119,5 +121,6 @@ def _ask(server: Server, asked: queue.Queue[tuple[str, float] | None], waits: li
                 turns = []
             if turns and all(turn["turn"]["output"] for turn in turns):
                 waits.append(time.monotonic() - acked)
+                time.sleep(PAUSE_S)
                 break
-            time.sleep(0.1)
+            time.sleep(0.25)

@@ -20,7 +20,7 @@ from assay.store.telemetry.facts import BUCKET, COLUMNS, near
 from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan
 from assay.store.telemetry.schema import local_name
 
-BUCKET_SIZE: Final = 10_000
+BUCKET_SIZE: Final = 6_000
 """Interactions in a bucket, about: its texts are in memory at once."""
 
 UNSEEN: Final = timedelta(minutes=2)
