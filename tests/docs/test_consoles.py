@@ -108,6 +108,7 @@ class Shell:
             "COLUMNS": "80",
             "PYTHONUTF8": "1",
             "ASSAY_PORT": "0",
+            "ASSAY_GRPC_PORT": "0",
         }
 
     def run(self, command: str) -> tuple[int, list[str]]:
@@ -138,7 +139,7 @@ class Shell:
             assert server.stdout is not None
             for line in server.stdout:
                 printed.append(line.rstrip("\n"))
-                if line.startswith("OTLP"):
+                if line.startswith("OTLP/gRPC"):
                     break
             try:
                 with urllib.request.urlopen(printed[0].split()[-1], timeout=60) as page:

@@ -14,8 +14,8 @@ HEAD = """# Settings
 
 Everything that `assay.toml` may say. Generated from `src/assay/config/settings.py`
 (`python -m assay.config.reference`); a test keeps the two alike. Unknown keys are errors.
-Four environment variables override the file: `ASSAY_TELEMETRY`, `ASSAY_STATE`, `ASSAY_HOST`,
-`ASSAY_PORT`.
+Five environment variables override the file: `ASSAY_TELEMETRY`, `ASSAY_STATE`, `ASSAY_HOST`,
+`ASSAY_PORT`, `ASSAY_GRPC_PORT`.
 """
 
 

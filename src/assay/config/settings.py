@@ -253,8 +253,8 @@ class Settings(Section):
 
 
 def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read and check assay.toml. `ASSAY_TELEMETRY`, `ASSAY_STATE`, `ASSAY_HOST` and `ASSAY_PORT`
-    override their settings; keys are read from the variables that the file names.
+    """Read and check assay.toml. `ASSAY_TELEMETRY`, `ASSAY_STATE`, `ASSAY_HOST`, `ASSAY_PORT` and
+    `ASSAY_GRPC_PORT` override their settings; keys are read from the variables that the file names.
 
     Raises ConfigError with file, key and value."""
     environ = os.environ if environ is None else environ
@@ -285,6 +285,7 @@ def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
         ("ASSAY_STATE", "store", "state"),
         ("ASSAY_HOST", "server", "host"),
         ("ASSAY_PORT", "server", "port"),
+        ("ASSAY_GRPC_PORT", "server", "grpc_port"),
     ):
         if environ.get(variable):
             tree.setdefault(section, {})[key] = environ[variable]
