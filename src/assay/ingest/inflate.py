@@ -58,6 +58,9 @@ def inflate(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
         _check(len(body), max_bytes)
         return body
     if encoding in ("gzip", "x-gzip"):
+        # The last four bytes say how large it was: what is too large is read without being held.
+        if int.from_bytes(body[-4:], "little") > max_bytes:
+            _unzip(body, _GZIP, max_bytes, encoding, keep=False)
         return _unzip(body, _GZIP, max_bytes, encoding)
     if encoding == "deflate":
         # RFC 9110 means zlib's format; some clients send the bare stream.
@@ -71,7 +74,7 @@ def inflate(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
     )
 
 
-def _unzip(body: bytes, window_bits: int, max_bytes: int, encoding: str) -> bytes:
+def _unzip(body: bytes, window_bits: int, max_bytes: int, encoding: str, *, keep: bool = True) -> bytes:
     pieces: list[bytes] = []
     size_bytes, rest = 0, body
     while rest:
@@ -84,7 +87,8 @@ def _unzip(body: bytes, window_bits: int, max_bytes: int, encoding: str) -> byte
             rest = stream.unconsumed_tail
             size_bytes += len(piece)
             _check(size_bytes, max_bytes)
-            pieces.append(piece)
+            if keep:
+                pieces.append(piece)
             if not piece and not rest and not stream.eof:
                 raise PayloadError(f"the {encoding} body ends in the middle: it was cut off on its way")
         # gzip may have several members, one after the other; padding of zeros is customary
