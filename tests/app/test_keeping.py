@@ -195,9 +195,13 @@ def test_one_conversation_is_forgotten(project: Application, telemetry: Telemetr
 
 
 @pytest.mark.slow
-def test_deleted_rows_leave_the_disk(project: Application, telemetry: Telemetry) -> None:
+def test_verified_means_gone_from_the_disk(project: Application, telemetry: Telemetry) -> None:
+    """The engine removes old files when it likes, later where it had nothing to remove for long."""
     done = project.forget(ForgetRequest(user="jane"))
-    assert done.verified
+    assert left(done) == 0
+    if not done.verified:
+        assert done.old_files
+        return
     parts = rows(
         telemetry,
         "SELECT count() AS n FROM system.parts WHERE NOT active AND database = 'default' "
