@@ -25,8 +25,8 @@ IDS: Final = 1_000
 """Ids bound in one statement: a server takes fields of limited size only."""
 
 WAIT_S = 90.0
-"""The embedded engine mostly removes files with deleted rows within 40 s, and after five minutes at the latest;
-a server may take ten."""
+"""The embedded engine mostly removes files with deleted rows within 40 s, after five minutes at the
+latest; a server may take ten."""
 
 ROUNDS: Final = 3
 """What arrived while rows were deleted is looked for again."""
