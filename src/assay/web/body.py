@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.requests import Request
 
@@ -29,20 +29,24 @@ class Intake:
         self._most_waiting = most_waiting
         self._waiting = 0
 
+    def read(self, request: Request) -> AbstractAsyncContextManager[bytes]:
+        """The body of a request, as `collect`."""
+        return self.collect(request.headers.get("content-length", ""), request.stream())
+
     @asynccontextmanager
-    async def read(self, request: Request) -> AsyncIterator[bytes]:
-        """The body, counted as waiting until the block ends.
+    async def collect(self, declared: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The pieces of a body, counted as waiting until the block ends; `declared` is its length as the
+        sender gives it, if at all.
 
         Raises PayloadError: 413 where it is too large, 503 where too much is waiting already, 408
         where it stops coming."""
         counted = 0
         try:
-            declared = request.headers.get("content-length", "")
             if declared.isdigit() and int(declared) > self._most:
                 raise self._too_large()
             chunks: list[bytes] = []
             async with patience(self._patience_s) as waits:
-                async for chunk in request.stream():
+                async for chunk in pieces:
                     waits()
                     counted += len(chunk)
                     self._waiting += len(chunk)

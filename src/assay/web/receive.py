@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from typing import NamedTuple
 import anyio.to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from assay.errors import AssayError, PayloadError
+from assay.errors import AssayError
 from assay.ingest.reply import error_body, response_type, success_body
 from assay.records import Arrival, ArrivalKind, Received
 from assay.web.base import Entrance
-from assay.web.body import MEBIBYTE, PATIENCE_S, patience
+from assay.web.body import MEBIBYTE, PATIENCE_S, Intake
 from assay.web.problems import problem_of
 
 log = logging.getLogger("assay.web")
@@ -67,8 +67,7 @@ class Receiver:
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._app, self._entrance, self._host_allowed, self._rng = app, entrance, host_allowed, rng
-        self._most, self._most_waiting = most_request_bytes, most_waiting_bytes
-        self._waiting, self._patience_s = 0, patience_s
+        self._intake = Intake(most=most_request_bytes, most_waiting=most_waiting_bytes, patience_s=patience_s)
         self._known_hosts: set[bytes] = set()
         self._limiter: anyio.CapacityLimiter | None = None
 
@@ -115,60 +114,25 @@ class Receiver:
             headers.get(name, b"").decode("latin-1")
             for name in (b"content-type", b"content-encoding", b"user-agent")
         )
-        counted = 0
+        declared = headers.get(b"content-length", b"").decode("latin-1")
         try:
-            body = await self._read(headers, receive)
-            counted = len(body)
-            self._waiting += counted
-            received = await self._take(
-                Arrival(
-                    kind=kind,
-                    body=body,
-                    content_type=content_type,
-                    content_encoding=encoding,
-                    transport=transport,
-                    agent=agent[:200],
+            async with self._intake.collect(declared, _pieces(receive)) as body:
+                received = await self._take(
+                    Arrival(
+                        kind=kind,
+                        body=body,
+                        content_type=content_type,
+                        content_encoding=encoding,
+                        transport=transport,
+                        agent=agent[:200],
+                    )
                 )
-            )
         except Gone:
             raise
         except Exception as error:  # a sender must always learn whether to send again
             return self._refusal(error, content_type, transport, agent)
-        finally:
-            self._waiting -= counted
         answer = success_body(kind, content_type, received.rejected, "; ".join(received.reasons))
         return _Reply(200, answer, response_type(content_type))
-
-    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        """The body. Raises PayloadError: 413 where it is too large, 503 where too much waits already, 408
-        where it stops coming."""
-        declared = headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._most:
-            raise self._too_large()
-        chunks: list[bytes] = []
-        counted = 0
-        try:
-            async with patience(self._patience_s) as waits:
-                while True:
-                    message = await receive()
-                    waits()
-                    if message["type"] == "http.disconnect":
-                        raise Gone
-                    chunk: bytes = message.get("body", b"")
-                    if chunk:
-                        counted += len(chunk)
-                        self._waiting += len(chunk)
-                        if counted > self._most:
-                            raise self._too_large()
-                        if self._waiting > self._most_waiting:
-                            raise PayloadError(
-                                "too many requests are waiting; send this one again", http_status=503
-                            )
-                        chunks.append(chunk)
-                    if not message.get("more_body"):
-                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        finally:
-            self._waiting -= counted
 
     async def _take(self, arrival: Arrival) -> Received:
         """Hand it in, and wait until it is on disk."""
@@ -198,9 +162,16 @@ class Receiver:
             tuple(more),
         )
 
-    def _too_large(self) -> PayloadError:
-        limit = f"{self._most / MEBIBYTE:g} MiB"
-        return PayloadError(f"the request is larger than {limit}; send smaller batches", http_status=413)
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """What comes of a body. Raises Gone where the sender goes away before it is whole."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
 
 
 def _resolve(done: asyncio.Future[Received], given: Received | AssayError) -> None:
