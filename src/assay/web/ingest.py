@@ -80,26 +80,13 @@ def group_minutes(minutes: Sequence[IngestMinute], window: Window) -> tuple[Bar,
 def draw_bars(bars: Sequence[Bar]) -> Markup:
     """The bars as an SVG without script or inline style; what was turned away stands on top."""
     highest = max((bar.items for bar in bars), default=0)
-    parts = [
-        f'<svg class="bars" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
-        'aria-label="What arrived over time; the highest bar is %s">'
-    ]
-    labels: list[str] = [f"{count(highest)} items"]
     step = WIDTH / max(len(bars), 1)
-    for place, bar in enumerate(bars):
-        taken = HEIGHT * (bar.spans + bar.records) / highest if highest else 0
-        turned = HEIGHT * bar.rejected / highest if highest else 0
-        x, wide = place * step + step * 0.1, step * 0.8
-        # the empty rectangle lets the pointer find a low bar
-        parts.append(
-            f'<g><title>%s</title><rect class="reach" x="{place * step:.2f}" y="0" width="{step:.2f}" '
-            f'height="{HEIGHT}"/><rect class="taken" x="{x:.2f}" y="{HEIGHT - taken:.2f}" '
-            f'width="{wide:.2f}" height="{taken:.2f}"/><rect class="turned" x="{x:.2f}" '
-            f'y="{HEIGHT - taken - turned:.2f}" width="{wide:.2f}" height="{turned:.2f}"/></g>'
-        )
-        labels.append(_told(bar))
-    drawing = Markup("".join([*parts, "</svg>"]))  # noqa: S704  numbers only; % escapes the labels
-    return drawing % tuple(labels)
+    opening = Markup(
+        '<svg class="bars" role="img" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'aria-label="What arrived over time; the highest bar is {} items">'
+    ).format(WIDTH, HEIGHT, count(highest))
+    drawn = (_draw(bar, place * step, step, HEIGHT / max(highest, 1)) for place, bar in enumerate(bars))
+    return Markup("").join([opening, *drawn, Markup("</svg>")])
 
 
 def alarms(status: IngestStatus) -> tuple[str, ...]:
@@ -119,6 +106,24 @@ def alarms(status: IngestStatus) -> tuple[str, ...]:
             f"they are kept in {status.dead_folder}."
         )
     return tuple(found)
+
+
+def _draw(bar: Bar, left: float, step: float, unit: float) -> Markup:
+    """One bar, `unit` high for each item. A clear rectangle lets the pointer find a low one."""
+    taken, turned = unit * (bar.spans + bar.records), unit * bar.rejected
+    shapes = (
+        _rect("reach", left, step, HEIGHT, HEIGHT),
+        _rect("taken", left + 0.1 * step, 0.8 * step, taken, taken),
+        _rect("turned", left + 0.1 * step, 0.8 * step, taken + turned, turned),
+    )
+    return Markup("<g><title>{}</title>{}</g>").format(_told(bar), Markup("").join(shapes))
+
+
+def _rect(name: str, x: float, width: float, top: float, height: float) -> Markup:
+    """A rectangle whose upper edge stands `top` above the ground."""
+    return Markup('<rect class="{}" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"/>').format(
+        name, x, HEIGHT - top, width, height
+    )
 
 
 def _told(bar: Bar) -> str:
