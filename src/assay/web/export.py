@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import anyio
 import anyio.from_thread
@@ -25,6 +26,9 @@ from assay.store.telemetry.export import Exported
 from assay.web.api import unit_of
 from assay.web.base import Site
 from assay.web.problems import answer, problem_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 log = logging.getLogger("assay.web")
 
@@ -127,8 +131,8 @@ class Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, content: object) -> int:
-        piece = bytes(content)  # type: ignore[call-overload]  # whatever has a buffer
+    def write(self, content: Buffer) -> int:
+        piece = bytes(content)
         self._waiting.append(piece)
         return len(piece)
 
@@ -145,7 +149,7 @@ async def _work(exported: Exported, form: str, give: MemoryObjectSendStream[byte
 def _write(exported: Exported, form: str, give: MemoryObjectSendStream[bytes]) -> None:
     """In one thread from beginning to end, which lets the store go."""
     sink = Sink()
-    with closing(write_rows(exported, form, sink)) as steps:  # type: ignore[arg-type]  # as a file
+    with closing(write_rows(exported, form, cast("BinaryIO", sink))) as steps:
         for _ in steps:
             if (piece := sink.take()) and not _given(piece, give):
                 return

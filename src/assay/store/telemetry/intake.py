@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -175,21 +175,19 @@ def read_reasons(t: Telemetry, window: Window, limit: int = 50) -> list[ReasonRo
     return [_reason(row) for row in rows]
 
 
-def _reason(row: dict[str, object]) -> ReasonRow:
-    newest = row["newest"]
-    values = list(newest.values()) if isinstance(newest, dict) else list(newest)  # type: ignore[call-overload]
-    at, kind, trace_id, span_id, reason, agent, transport = values
+def _reason(row: Mapping[str, Any]) -> ReasonRow:
+    at, kind, trace_id, span_id, reason, agent, transport = row["newest"].values()
     example = RejectedSpan(
         received_at=_utc(at),
         kind=kind,
         trace_id=trace_id,
         span_id=span_id,
-        service=str(row["of_service"]),
+        service=row["of_service"],
         reason=reason,
         user_agent=agent,
         transport=transport,
     )
-    return ReasonRow(str(row["of_service"]), reason, int(str(row["spans"])), example)
+    return ReasonRow(row["of_service"], reason, row["spans"], example)
 
 
 def _utc(at: datetime | int) -> datetime:
