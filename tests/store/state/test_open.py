@@ -45,7 +45,7 @@ def test_opening_again_changes_nothing(url: str) -> None:
     for _ in range(2):
         store = open_state(url)
         with store.read() as connection:
-            assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0002",)]
+            assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0003",)]
         store.close()
 
 
@@ -70,7 +70,7 @@ def test_a_newer_schema_is_refused_and_left_alone(url: str) -> None:
     store = open_state(url)
     with store.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
-    with pytest.raises(StoreError, match=r"schema 0999, written by a newer assay.* up to 0002: upgrade"):
+    with pytest.raises(StoreError, match=r"schema 0999, written by a newer assay.* up to 0003: upgrade"):
         open_state(url)
     with store.read() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0999"
@@ -80,8 +80,8 @@ def test_a_newer_schema_is_refused_and_left_alone(url: str) -> None:
 def test_a_failed_migration_leaves_nothing(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, broken)
-    (broken / "versions/0003_wrong.py").write_text(
-        "from alembic import op\nrevision = '0003'\ndown_revision = '0002'\n"
+    (broken / "versions/0004_wrong.py").write_text(
+        "from alembic import op\nrevision = '0004'\ndown_revision = '0003'\n"
         "def upgrade() -> None:\n    op.drop_table('not_there')\n"
     )
     monkeypatch.setattr("assay.store.state.migrate.MIGRATIONS", broken)

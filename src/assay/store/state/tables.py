@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -112,3 +113,61 @@ LEASES = Table(
     Column("holder", String(100), nullable=False),
     Column("until", UtcTime, nullable=False),
 )
+
+SAVED_FILTERS = Table(
+    "saved_filters",
+    METADATA,
+    Column("project", String(100), ForeignKey("projects.name"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("unit", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("saved_at", UtcTime, nullable=False),
+    CheckConstraint("unit IN ('interaction', 'conversation')", name="unit"),
+)
+
+SAVED_POLICIES = Table(
+    "saved_policies",
+    METADATA,
+    Column("project", String(100), ForeignKey("projects.name"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("saved_at", UtcTime, nullable=False),
+)
+"""Policies that were made on a page or by a command: what a `[policies.NAME]` table would say."""
+
+PICKS = Table(
+    "picks",
+    METADATA,
+    Column("project", String(100), ForeignKey("projects.name"), primary_key=True),
+    Column("unit", String(16), primary_key=True),
+    Column("log_id", String(1000), primary_key=True),
+    Column("note", Text, nullable=False),
+    Column("picked_at", UtcTime, nullable=False),
+    CheckConstraint("unit IN ('interaction', 'conversation')", name="unit"),
+)
+"""Logs that somebody chose by hand to be reviewed: they carry no probability, and no estimate."""
+
+POLICY_DAYS = Table(
+    "policy_days",
+    METADATA,
+    Column("project", String(100), ForeignKey("projects.name"), primary_key=True),
+    Column("policy", String(64), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("stage", String(16), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("parameters", JSON, nullable=False),
+    Column("fixed_at", UtcTime, nullable=False),
+)
+"""From which numbers a policy's version computes the probabilities of one UTC day, once they are fixed."""
+
+RISK_MODELS = Table(
+    "risk_models",
+    METADATA,
+    Column("project", String(100), ForeignKey("projects.name"), primary_key=True),
+    Column("metric", String(64), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    Column("fitted_at", UtcTime, nullable=False),
+    Column("known_until", UtcTime, nullable=False),
+    Column("definition", JSON, nullable=False),
+)
+"""What predicts a metric's failures from facts and signals; learned from logs begun before `known_until`."""
