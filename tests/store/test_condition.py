@@ -12,7 +12,7 @@ from tests.query.conditions import CONDITIONS, HOSTILE, START, TEXTS, WORDS
 
 from assay.errors import FilterError
 from assay.query import Condition, fold_words, holds, parse
-from assay.store.telemetry.condition import compile_condition, folded_words
+from assay.store.telemetry.condition import compile_condition, folded_words, listens
 from assay.store.telemetry.connection import Telemetry
 
 NOW = START + timedelta(days=2)
@@ -187,6 +187,17 @@ def test_a_long_word_list_is_searched_whole(filled: Telemetry) -> None:
     where = compile_condition(parse("input mentions @long"), words=words)
     rows = filled.query(f"SELECT log_id FROM signals FINAL WHERE {where.sql}", where.params)
     assert rows.column("log_id").to_pylist() == ["log-6"]
+
+
+def test_what_is_heard_already_is_not_searched_again() -> None:
+    condition = parse("text mentions @asks_human or input mentions @odd or attr['a'] mentions @asks_human")
+    assert listens(condition) == {("input", "asks_human"), ("output", "asks_human"), ("input", "odd")}
+    heard = {("input", "asks_human"): "(heard[1])", ("input", "odd"): "(heard[2])"}
+    where = compile_condition(
+        condition, words=WORDS, source="facts", heard=heard, folded={"output": "folded_output"}
+    )
+    assert where.sql.startswith("(((heard[1]) OR match(folded_output, {c0:String})) OR ((heard[2])) OR ")
+    assert set(where.params) == {"c0", "c1", "c2"}
 
 
 def test_an_empty_word_list_holds_of_nothing(filled: Telemetry) -> None:

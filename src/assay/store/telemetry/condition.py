@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 from assay.errors import FilterError
@@ -13,6 +14,7 @@ from assay.query import (
     Compare,
     Condition,
     Contains,
+    Field,
     HasScore,
     InList,
     Last,
@@ -25,6 +27,7 @@ from assay.query import (
     fold,
     fold_words,
     phrases_of,
+    walk,
 )
 from assay.query.evaluate import NUMBER_PATTERN
 from assay.query.fields import FIELDS, OPTIONAL
@@ -38,6 +41,10 @@ LATEST: Final = datetime(2299, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 _KINDS: Final = {"score": "kind IN ('code', 'judge')", "label": "kind = 'human'"}
 _VALUE: Final = {"score": "argMax(value, (scored_at, metric_version))", "label": "avg(value)"}
+
+
+Heard = Mapping[tuple[str, str], str]
+"""By column and word list: an expression that is 1 where the column mentions the list, else 0."""
 
 
 class Where(NamedTuple):
@@ -55,18 +62,32 @@ def compile_condition(
     prefix: str = "c",
     source: Literal["signals", "facts"] = "signals",
     within: Window | None = None,
+    heard: Heard | None = None,
+    folded: Mapping[str, str] | None = None,
 ) -> Where:
     """The condition over rows of `signals`, or of facts that are on their way there.
 
     `prefix` begins the names of the bound values: give each condition of one statement its own.
     Where all rows are of the window `within`, the turns that `text` searches are looked for there.
+    `heard` says by which expression a word list's search in a column is answered, `folded` by which
+    a column's folded words are at hand.
     No condition holds of every row. Raises FilterError for an unknown word list, for `last`
     without `now`, and over `facts` for what is known only of stored logs.
     """
     if condition is None:
         return Where("1", {})
-    compiler = _Compiler(words or {}, now, prefix, source, within)
+    compiler = _Compiler(words or {}, now, prefix, source, within, heard or {}, folded or {})
     return Where(compiler.sql(condition), compiler.params)
+
+
+def listens(condition: Condition) -> frozenset[tuple[str, str]]:
+    """The pairs of a column and a word list that the condition searches over `facts`."""
+    found = set()
+    for part in walk(condition):
+        if isinstance(part, Mentions) and isinstance(part.subject, Field):
+            name = part.subject.name
+            found |= {(column, part.words) for column in (("input", "output") if name == "text" else (name,))}
+    return frozenset(found)
 
 
 def compile_subject(subject: Subject, *, prefix: str = "f") -> Where:
@@ -83,7 +104,11 @@ class _Compiler:
         prefix: str,
         source: str,
         within: Window | None = None,
+        heard: Heard = MappingProxyType({}),
+        folded: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._heard = heard
+        self._folded = folded
         self._within = within
         self.params: dict[str, Any] = {}
         self._words = words
@@ -151,14 +176,20 @@ class _Compiler:
         # A folded phrase is letters, marks, digits and spaces: nothing in it means anything in a pattern.
         if not phrases:
             return "0"
-        patterns = [
-            self._bind("String", "|".join(phrases[start : start + PHRASES]))
-            for start in range(0, len(phrases), PHRASES)
-        ]
-        return self._search(
-            part.subject,
-            lambda text: " OR ".join(f"match({folded_words(text)}, {pattern})" for pattern in patterns),
-        )
+        patterns: list[str] = []
+
+        def hear(text: str) -> str:
+            if known := self._heard.get((text, part.words)):
+                return known
+            if not patterns:
+                parts = (phrases[start : start + PHRASES] for start in range(0, len(phrases), PHRASES))
+                patterns.extend(self._bind("String", "|".join(some)) for some in parts)
+            return " OR ".join(f"match({self._words_of(text)}, {pattern})" for pattern in patterns)
+
+        return self._search(part.subject, hear)
+
+    def _words_of(self, text: str) -> str:
+        return self._folded.get(text) or folded_words(text)
 
     def _search(self, subject: Subject, test: Callable[[str], str]) -> str:
         if isinstance(subject, Attribute) or subject.name != "text":
