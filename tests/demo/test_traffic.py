@@ -104,8 +104,22 @@ def test_messages_and_documents_are_json(spans: list[Span]) -> None:
                 for message in json.loads(value):
                     assert message["role"] in ("user", "assistant")
                     assert message["parts"][0]["content"]
-            elif name in ("metadata", "gen_ai.retrieval.documents", "gen_ai.tool.call.arguments"):
+            elif name in ("metadata", "gen_ai.tool.call.arguments"):
                 assert json.loads(value)
+            elif name == "gen_ai.retrieval.documents":
+                assert isinstance(json.loads(value), list)
+
+
+def test_model_calls_say_why_they_ended(spans: list[Span]) -> None:
+    reasons = Counter(
+        reason.string_value
+        for span in spans
+        for pair in span.attributes
+        if pair.key == "gen_ai.response.finish_reasons"
+        for reason in pair.value.array_value.values
+    )
+    assert set(reasons) == {"stop", "length"}
+    assert reasons["length"] < 0.02 * reasons["stop"]
 
 
 def test_feedback_comes_later_in_both_conventions(spans: list[Span]) -> None:

@@ -28,6 +28,7 @@ def test_span_reads_back(text: str, whole: int, number: float) -> None:
         wire.text(wire.key("a.text"), text)
         + wire.integer(wire.key("a.whole"), whole)
         + wire.real(wire.key("a.number"), number)
+        + wire.texts(wire.key("a.list"), [text, "b"])
     )
     event = wire.event("it.happened", 5, wire.event_attribute(wire.text(wire.key("e"), text)))
     rest = attributes + event + wire.status(wire.ERROR, text)
@@ -45,6 +46,7 @@ def test_span_reads_back(text: str, whole: int, number: float) -> None:
     assert values["a.text"].string_value == text
     assert values["a.whole"].int_value == whole
     assert values["a.number"].double_value == number
+    assert [v.string_value for v in values["a.list"].array_value.values] == [text, "b"]
     assert (one.events[0].name, one.events[0].time_unix_nano) == ("it.happened", 5)
     assert one.events[0].attributes[0].value.string_value == text
     assert (one.status.code, one.status.message) == (2, text)

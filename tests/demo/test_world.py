@@ -114,6 +114,16 @@ def test_shape_of_conversations(fortnight: list[Conversation]) -> None:
         assert at < (conversation.truth.start_s + 1800) * 10**9 + _midnight_ns(conversation)
 
 
+def test_limits_show_where_nothing_else_does(fortnight: list[Conversation]) -> None:
+    silent = [c.exchanges[-1] for c in fortnight if c.truth.mode == "silent"]
+    good = [c.exchanges[-1] for c in fortnight if c.truth.resolved]
+    for limit in ("cut", "in_vain"):
+        failing = sum(getattr(last, limit) for last in silent) / len(silent)
+        assert 0.02 < failing < 0.2, limit
+        assert sum(getattr(last, limit) for last in good) / len(good) < 0.01, limit
+    assert not any(last.in_vain and last.documents for last in silent + good)
+
+
 def test_texts_vary_and_some_are_hostile(fortnight: list[Conversation]) -> None:
     requests = [e.user for c in fortnight for e in c.exchanges]
     first = [c.exchanges[0].user for c in fortnight]

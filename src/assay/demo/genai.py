@@ -35,6 +35,8 @@ _INSTRUCTIONS = wire.text(
 _CHAT = wire.text(_OPERATION, "chat") + _PROVIDER_TEXT + _INSTRUCTIONS
 _EXECUTE = wire.text(_OPERATION, "execute_tool")
 _RETRIEVE = wire.text(_OPERATION, "retrieval") + _PROVIDER_TEXT
+_FINISH = wire.key("gen_ai.response.finish_reasons")
+_STOPPED, _CUT = wire.texts(_FINISH, ["stop"]), wire.texts(_FINISH, ["length"])
 _FEEDBACK = wire.event_attribute(wire.text(_SCORE_NAME, "user_feedback"))
 
 
@@ -70,9 +72,10 @@ def encode_exchange(truth: Truth, exchange: Exchange, ids: SpanIds, history: str
             ids.trace, ids.spans[0], b"", "invoke_agent support-assistant", wire.SERVER, start, end, root
         )
     ]
-    step = (end - start) // (len(exchange.tools) + len(exchange.documents[:1]) + 2)
+    searched = bool(exchange.documents) or exchange.in_vain
+    step = (end - start) // (len(exchange.tools) + searched + 2)
     at, number = start + 1000, 1
-    if exchange.documents:
+    if searched:
         rest = _RETRIEVE + _retrieved(exchange)
         spans.append(_child(ids, number, "retrieval help-centre", at, at + step, rest))
         at, number = at + step, number + 1
@@ -86,6 +89,7 @@ def encode_exchange(truth: Truth, exchange: Exchange, ids: SpanIds, history: str
         + wire.text(_RESPONSE_MODEL, truth.model)
         + wire.text(_INPUT, f"[{history}{asked}]")
         + answered
+        + (b"" if failed else _CUT if exchange.cut else _STOPPED)
         + wire.integer(_INPUT_TOKENS, exchange.input_tokens)
         + wire.integer(_OUTPUT_TOKENS, exchange.output_tokens)
         + failed

@@ -60,9 +60,10 @@ def encode_exchange(
         + failed
     )
     spans = [wire.span(ids.trace, ids.spans[0], b"", "support-assistant", wire.INTERNAL, start, end, root)]
-    step = (end - start) // (len(exchange.tools) + len(exchange.documents[:1]) + 2)
+    searched = bool(exchange.documents) or exchange.in_vain
+    step = (end - start) // (len(exchange.tools) + searched + 2)
     at, number = start + 1000, 1
-    if exchange.documents:
+    if searched:
         found = (wire.text(name, t) for name, t in zip(_DOCUMENT_KEYS, exchange.documents, strict=False))
         rest = _RETRIEVER + wire.text(_INPUT, exchange.user) + b"".join(found)
         spans.append(_child(ids, number, "help-centre", at, at + step, rest))

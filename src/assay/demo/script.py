@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from itertools import accumulate
 from json import JSONEncoder
@@ -21,6 +21,10 @@ SYSTEM_PROMPT = (
 HOSTILE_SHARE = 0.004
 TOOL_SHARE = 0.13
 RETRIEVAL_SHARE = 0.08
+CUT_SHARES = {"silent": 0.12, "": 0.002}
+"""How often a last answer is cut off at the limit of its length, by how the conversation fails."""
+IN_VAIN_SHARES = {"silent": 0.10, "": 0.003}
+"""How often the help centre is searched and nothing found."""
 TIMEOUT_MESSAGE = "model did not answer within 30 s"
 TOOL_FAILURE = "503 upstream unavailable"
 
@@ -40,7 +44,9 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One interaction. Times in nanoseconds since 1970; `error` is empty where it was answered."""
+    """One interaction. Times in nanoseconds since 1970; `error` is empty where it was answered.
+
+    `cut`: the answer ends at the limit of its length; `in_vain`: a search found no document."""
 
     started_ns: int
     ended_ns: int
@@ -51,6 +57,8 @@ class Exchange:
     error: str
     input_tokens: int
     output_tokens: int
+    cut: bool = False
+    in_vain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,7 @@ def write_conversation(truth: Truth) -> Conversation:
         history += len(answer)
         exchanges.append(exchange)
         now_ns = exchange.ended_ns + int(draws.skewed(45.0, 0.5) % 240 * 1e9) + 5_000_000_000
+    exchanges[-1] = _limit(exchanges[-1], truth)
     late = int((5 + draws.unit() * 240) * 1e9) if truth.feedback is not None else 0
     return Conversation(
         truth=truth,
@@ -175,6 +184,18 @@ def _exchange(
         input_tokens=history // 4 + 310 + 60 * len(tools) + 90 * len(documents),
         output_tokens=len(answer) // 4 + 3 if answer else 0,
     )
+
+
+def _limit(last: Exchange, truth: Truth) -> Exchange:
+    """The last exchange, perhaps with its answer cut off or a search that found nothing."""
+    draws = Draws(f"{truth.conversation_id}:limits")
+    if len(last.answer) > 60 and draws.chance(CUT_SHARES.get(truth.mode, 0.0)):
+        answer = last.answer[: len(last.answer) * 2 // 3].rsplit(" ", 1)[0]
+        last = replace(last, answer=answer, output_tokens=len(answer) // 4 + 3, cut=True)
+    searched = not last.documents and not last.tools and not last.error
+    if searched and draws.chance(IN_VAIN_SHARES.get(truth.mode, 0.0)):
+        last = replace(last, in_vain=True)
+    return last
 
 
 def _tool_uses(truth: Truth, draws: Draws, tool: str) -> tuple[ToolUse, ...]:

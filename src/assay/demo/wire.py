@@ -51,6 +51,12 @@ def text(name: bytes, value: str) -> bytes:
     return b"\x4a" + varint(len(head) + len(raw)) + head + raw
 
 
+def texts(name: bytes, values: Iterable[str]) -> bytes:
+    """A span attribute that holds a list of texts."""
+    listed = b"".join(field(b"\x0a", field(b"\x0a", value.encode())) for value in values)
+    return field(b"\x4a", name + field(b"\x12", field(b"\x2a", listed)))
+
+
 def integer(name: bytes, value: int) -> bytes:
     """A span attribute that holds a non-negative whole number."""
     return field(b"\x4a", name + field(b"\x12", b"\x18" + varint(value)))
