@@ -91,7 +91,7 @@ def test_not_binds_before_and_and_before_or() -> None:
         ("turns > 3 judged", 10, "expected the end or `and` or `or`, found `judged`"),
         ("turns # 3", 6, "`#` has no meaning"),
         ('output contains "abc', 16, "never closed"),
-        ("latncy_ms > 3", 0, "did you mean `latency_ms`?"),
+        ("latncy_ms > 3", 0, "did you mean `latency_ms` or `latency_z`?"),
         ("signal.refusel", 7, "unknown signal `refusel`; did you mean `refusal`?"),
         ("score.zzz > 0", 6, "unknown metric `zzz`; there are `resolved`"),
         ("input mentions @human", 16, "unknown word list"),

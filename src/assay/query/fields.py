@@ -55,10 +55,72 @@ _FIELDS = (
         "similarity", "number", "how much a request resembles an earlier one of its conversation, 0 to 1"
     ),
     FieldInfo("redactions", "number", "places where personal data or a secret was taken out"),
+    FieldInfo(
+        "route",
+        "text",
+        "what of the application answered: the service and the name of the trace's first step",
+    ),
+    FieldInfo(
+        "finish_reason",
+        "text",
+        'why the model ended the last answer: "stop", "length", "tool_calls", "content_filter", "error", or '
+        "what else it said",
+    ),
+    FieldInfo("error", "text", "message or type of the first error"),
+    FieldInfo("comment", "text", "what users wrote with their feedback; of a conversation all, line by line"),
+    FieldInfo(
+        "repeated_calls",
+        "number",
+        "how often the most repeated tool call, with the same name and arguments, was made for one answer",
+    ),
+    FieldInfo("retrievals", "number", "searches for documents"),
+    FieldInfo("empty_retrievals", "number", "searches for documents that found none"),
+    FieldInfo(
+        "latency_z",
+        "number",
+        "how far its latency lies above what is usual on its route, in robust standard deviations of the "
+        "logarithm; of a conversation, the highest; nothing holds of it where too little is known",
+    ),
+    FieldInfo("cost_z", "number", "the same of its cost"),
+    FieldInfo(
+        "output_similarity",
+        "number",
+        "how much an answer resembles an earlier one of its conversation, 0 to 1",
+    ),
+    FieldInfo(
+        "return_similarity",
+        "number",
+        "of a conversation: how much its first request resembles that of another one which the same user "
+        "began in the day before, 0 to 1",
+    ),
+    FieldInfo(
+        "language",
+        "text",
+        'the language of the request, as "en"; of a conversation, the one mostly used; "" where it is not '
+        "known",
+    ),
+    FieldInfo("output_language", "text", "the language of the answer, likewise"),
+    FieldInfo(
+        "output_personal",
+        "number",
+        "places in answers that look like personal data: addresses of e-mail, phones, cards, bank accounts",
+    ),
+    FieldInfo(
+        "prompt_overlap",
+        "number",
+        "places in answers where eight words in a row stand in the system prompt as well",
+    ),
+    FieldInfo(
+        "unfamiliar",
+        "number",
+        "the part of the request's telling words that no request of the reference set has, 0 to 1; of a "
+        "conversation, its first request's; 0 without a reference set",
+    ),
+    FieldInfo("asks_back", "number", "1 where the answer ends with a question; of a conversation, the last"),
 )
 
 FIELDS: dict[str, FieldInfo] = {field.name: field for field in _FIELDS}
 """By name, in the order in which documentation shows them."""
 
-OPTIONAL = frozenset({"feedback", "ttft_ms"})
+OPTIONAL = frozenset({"feedback", "ttft_ms", "latency_z", "cost_z"})
 """Facts that may be unknown of a log."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from assay.query import Condition, fold_words
 from assay.records import Price, Signal, Unit
+from assay.store.telemetry import schema
 from assay.store.telemetry.condition import Where, compile_condition, folded_words
 from assay.store.telemetry.schema import Topology
 
@@ -36,8 +37,10 @@ NAMED: Final = ("service", "environment", "version", "user_id", "model", "provid
 SHARED_FACTS: Final = (*NAMED, *COUNTED, "latency_ms", "ttft_ms", "feedback", "input", "output", "attributes")
 """Columns that `signals` takes from `interactions_final` as they are."""
 
+TELLING: Final = tuple(column.partition(" ")[0] for column in schema.TELLING)
+
 FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, cost_usd, similarity, " + ", ".join(
-    SHARED_FACTS
+    (*SHARED_FACTS, *TELLING)
 )
 """What conditions of signals ask for."""
 
@@ -126,9 +129,15 @@ def select_interactions(signals: str) -> str:
     facts = (
         "SELECT 'interaction' AS unit, trace_id AS log_id, conversation_id, started, ended, "
         f"toUInt32(1) AS turns, cost_usd, {_similarity()} AS similarity, "
-        f"{', '.join(SHARED_FACTS)} FROM ({compared})"
+        f"{', '.join(SHARED_FACTS)}, {_unknown()} FROM ({compared})"
     )
     return f"SELECT *, {signals} AS signals, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({facts})"
+
+
+def _unknown() -> str:
+    """The facts that nothing computes yet, empty."""
+    kinds = (column.split(" ")[:2] for column in schema.TELLING)
+    return ", ".join(f"defaultValueOfTypeName('{kind}') AS {name}" for name, kind in kinds)
 
 
 def select_conversations(signals: str, interactions: str) -> str:
@@ -153,6 +162,7 @@ def select_conversations(signals: str, interactions: str) -> str:
         "input": first.format("input"),
         "output": "argMax(output, (started, log_id))",
         "attributes": merged,
+        **{name: f"any({name})" for name in TELLING},
         "inherited": "groupUniqArrayArray(signals)",
     }
     columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())

@@ -10,7 +10,7 @@ from assay.errors import StoreError
 from assay.store.telemetry import intake, schema
 from assay.store.telemetry.anew import make_anew
 from assay.store.telemetry.room import check_room
-from assay.store.telemetry.schema import Topology, create_table
+from assay.store.telemetry.schema import Topology, add_columns, create_table
 
 if TYPE_CHECKING:
     from assay.store.telemetry.connection import Telemetry
@@ -67,6 +67,10 @@ def _by_time(topology: Topology) -> tuple[str, ...]:
     return (*make_anew(schema.SIGNALS, topology), *make_anew(schema.SETTLING, topology))
 
 
+def _telling(topology: Topology) -> tuple[str, ...]:
+    return add_columns("signals", schema.TELLING, topology)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=1, title="spans as the Collector's exporter stores them", statements=_spans),
     Migration(number=2, title="interactions, joined from spans", statements=_nothing),
@@ -81,6 +85,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         copied=("signals", "settling"),
     ),
     Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
+    Migration(number=9, title="facts that tell how an answer came about", statements=_telling),
 )
 
 HISTORY = schema.Table(

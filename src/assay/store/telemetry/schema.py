@@ -88,6 +88,15 @@ def create_distributed(table: Table, topology: Topology, verb: str = "CREATE TAB
     )
 
 
+def add_columns(table: str, columns: tuple[str, ...], topology: Topology) -> tuple[str, ...]:
+    """The statements that give a table that is there further columns; a cluster's in front has no codecs."""
+    local, on = local_name(table, topology), on_cluster(topology)
+    added = ", ".join(f"ADD COLUMN IF NOT EXISTS {column}" for column in columns)
+    plain = ", ".join(f"ADD COLUMN IF NOT EXISTS {column.partition(' CODEC')[0]}" for column in columns)
+    front = () if local == table else (f"ALTER TABLE {table}{on} {plain}",)
+    return (f"ALTER TABLE {local}{on} {added}", *front)
+
+
 def create_view(view: View, topology: Topology) -> tuple[str, ...]:
     """The statement that creates a view."""
     if not view.to:
@@ -196,6 +205,27 @@ OTEL_LOGS = Table(
 )
 """The exporter's table of log records. Older exporters have no EventName: theirs is given an empty one."""
 
+TELLING = (
+    "route LowCardinality(String)",
+    "finish_reason LowCardinality(String)",
+    "error String CODEC(ZSTD(1))",
+    "comment String CODEC(ZSTD(1))",
+    "repeated_calls UInt32",
+    "retrievals UInt32",
+    "empty_retrievals UInt32",
+    "latency_z Nullable(Float64)",
+    "cost_z Nullable(Float64)",
+    "output_similarity Float64",
+    "return_similarity Float64",
+    "language LowCardinality(String)",
+    "output_language LowCardinality(String)",
+    "output_personal UInt32",
+    "prompt_overlap UInt32",
+    "unfamiliar Float64",
+    "asks_back UInt8",
+)
+"""Facts of `signals` that came later than the table: all are empty, 0 or unknown where none was computed."""
+
 SIGNALS = Table(
     name="signals",
     columns=(
@@ -226,6 +256,7 @@ SIGNALS = Table(
         "cached_tokens UInt64",
         "reasoning_tokens UInt64",
         "ttft_ms Nullable(Float64)",
+        *TELLING,
         "input String CODEC(ZSTD(1))",
         "output String CODEC(ZSTD(1))",
         "attributes Map(LowCardinality(String), String)",
