@@ -61,6 +61,7 @@ def make_row(number: int, **facts: Any) -> dict[str, Any]:
         "return_similarity": 0.1 * number,
         "language": "en",
         "output_language": "",
+        "other_language": number % 2,
         "output_personal": number % 2,
         "prompt_overlap": 0,
         "unfamiliar": 0.0,

@@ -101,6 +101,11 @@ _FIELDS = (
     ),
     FieldInfo("output_language", "text", "the language of the answer, likewise"),
     FieldInfo(
+        "other_language",
+        "number",
+        "1 where an answer is in another language than its request and both are known, else 0",
+    ),
+    FieldInfo(
         "output_personal",
         "number",
         "places in answers that look like personal data: addresses of e-mail, phones, cards, bank accounts",

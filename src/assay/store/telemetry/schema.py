@@ -219,6 +219,7 @@ TELLING = (
     "return_similarity Float64",
     "language LowCardinality(String)",
     "output_language LowCardinality(String)",
+    "other_language UInt8",
     "output_personal UInt32",
     "prompt_overlap UInt32",
     "unfamiliar Float64",
