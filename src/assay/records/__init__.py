@@ -41,11 +41,12 @@ from assay.records.run import (
 )
 from assay.records.score import Failure, Fate, Outcome, Score, Skip
 from assay.records.selection import Selection, Stage
-from assay.records.signal import Severity, Signal
+from assay.records.signal import EVENTS, Severity, Signal
 from assay.records.upkeep import BackupReport, Check, CopiedTable, RemapDay, RemapReport, Verdict
 from assay.records.window import Window
 
 __all__ = [
+    "EVENTS",
     "Accounting",
     "Arrival",
     "ArrivalKind",

@@ -2,6 +2,14 @@
 
 from assay.signals.catalogue import Thresholds, catalogue, define
 from assay.signals.parsed import parse_signals
-from assay.signals.words import load_words
+from assay.signals.words import find_stems, load_languages, load_words
 
-__all__ = ["Thresholds", "catalogue", "define", "load_words", "parse_signals"]
+__all__ = [
+    "Thresholds",
+    "catalogue",
+    "define",
+    "find_stems",
+    "load_languages",
+    "load_words",
+    "parse_signals",
+]

@@ -1,20 +1,60 @@
-"""The word lists that come with assay, one file each, English."""
+"""The word lists and the languages that come with assay: data files, so that a language is added
+without code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+
+from assay.query import fold_words
+
+SCRIPT = "script:"
+"""What begins the line of a languages file that names a script instead of a word."""
+
+STEM = 6
+"""Words of two requests are the same if they share this many first letters."""
 
 
 def load_words(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, tuple[str, ...]]:
-    """Every list by name: the built-in ones, then the team's `own`, which may replace one."""
-    lists = {}
-    for entry in sorted(files("assay.signals").joinpath("words").iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(".txt"):
-            lists[entry.name.removesuffix(".txt")] = _phrases(entry.read_text(encoding="utf-8"))
+    """Every list by name: the built-in ones, then the team's `own`, which may replace one.
+
+    `refusal.txt` and `refusal.es.txt` are one list, `refusal`: what is said in any language."""
+    lists: dict[str, tuple[str, ...]] = {}
+    for name, phrases in _read("words"):
+        plain = name.partition(".")[0]
+        lists[plain] = tuple(dict.fromkeys((*lists.get(plain, ()), *phrases)))
     return {**lists, **{name: tuple(phrases) for name, phrases in (own or {}).items()}}
 
 
-def _phrases(text: str) -> tuple[str, ...]:
-    lines = (line.strip() for line in text.splitlines())
-    return tuple(line for line in lines if line and not line.startswith("#"))
+def load_languages() -> dict[str, tuple[str, ...]]:
+    """By code, how each language is known: the words that stand in almost every sentence of it, folded,
+    or `script:NAME`, the script in which it alone is written."""
+    return {
+        code: tuple(line if line.startswith(SCRIPT) else fold_words(line).strip() for line in lines)
+        for code, lines in _read("languages")
+    }
+
+
+def list_translations() -> dict[str, tuple[str, ...]]:
+    """By list, the languages in which it comes: `en`, then those of its further files."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, _ in _read("words"):
+        plain, _, language = name.partition(".")
+        found[plain] = (*found.get(plain, ()), language or "en")
+    return found
+
+
+def find_stems(requests: Sequence[str], words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What the requests are about: the first letters of every word that says something, each once."""
+    common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
+    stems = {
+        word[:STEM] for request in requests for word in fold_words(request).split() if word not in common
+    }
+    return tuple(sorted(stems))
+
+
+def _read(folder: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    entries = [entry for entry in files("assay.signals").joinpath(folder).iterdir() if entry.is_file()]
+    for name, entry in sorted((entry.name.removesuffix(".txt"), entry) for entry in entries):
+        lines = (line.strip() for line in entry.read_text(encoding="utf-8").splitlines())
+        yield name, tuple(line for line in lines if line and not line.startswith("#"))
