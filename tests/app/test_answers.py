@@ -75,4 +75,7 @@ def test_a_filter_by_scores_says_that_it_holds_of_scored_logs_alone(open_project
     assert known.reason == ""
     asked = project.estimate(EstimateRequest(metric="short", where="score.short < 0.5"))
     assert asked.value == 0.0
-    assert asked.reason == "the filter asks for scores or labels: logs without them are not counted"
+    assert (
+        asked.reason
+        == "the filter asks for scores, labels or what was drawn: logs without them are not counted"
+    )

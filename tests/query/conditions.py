@@ -9,21 +9,28 @@ from hypothesis import strategies as st
 from assay.query import (
     FIELDS,
     And,
+    AnyTurn,
     Attribute,
     Compare,
     Condition,
     Contains,
     Field,
     HasScore,
+    InConversation,
     InList,
+    IsKnown,
     Last,
     Mentions,
     Not,
     Or,
+    Says,
     ScoreIs,
+    Selected,
     SignalIs,
     Subject,
+    Tagged,
 )
+from assay.query.text import fold_words
 
 HOSTILE = (
     "",
@@ -64,6 +71,10 @@ def _named(kind: str) -> st.SearchStrategy[Subject]:
     )
 
 
+PHRASES = st.one_of(
+    st.sampled_from(["real person", "Human", "can't", "REFUND", "c0", "Ñandú", "1.50", "a\x00human"]), TEXTS
+).filter(lambda text: bool(fold_words(text).strip()))
+TAGS = st.one_of(st.sampled_from(["beta", "two words", "c", "user's", "", "a,b", "ünï"]), TEXTS)
 ATTRIBUTES: st.SearchStrategy[Subject] = st.sampled_from(["topic", "n", "a'b"]).map(
     lambda key: Attribute(key=key)
 )
@@ -79,6 +90,10 @@ LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.builds(InList, subject=COUNTED, values=st.lists(NUMBERS, min_size=1, max_size=3).map(tuple)),
     st.builds(Contains, subject=SEARCHED, part=TEXTS.filter(bool)),
     st.builds(Mentions, subject=SEARCHED, words=st.sampled_from(sorted(WORDS))),
+    st.builds(Says, subject=SEARCHED, phrase=PHRASES),
+    st.builds(Tagged, tag=TAGS),
+    st.builds(IsKnown, subject=st.one_of(*(_named(kind) for kind in ("text", "number", "time")), ATTRIBUTES)),
+    st.builds(Selected, policy=st.sampled_from(["", "daily", "or"])),
     st.builds(SignalIs, name=st.sampled_from(SIGNALS)),
     st.builds(
         ScoreIs,
@@ -94,7 +109,8 @@ LEAVES: st.SearchStrategy[Condition] = st.one_of(
 
 def _larger(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     parts = st.lists(inner, min_size=2, max_size=3).map(tuple)
-    return st.one_of(st.builds(And, parts=parts), st.builds(Or, parts=parts), st.builds(Not, part=inner))
+    one = [st.builds(kind, part=inner) for kind in (Not, AnyTurn, InConversation)]
+    return st.one_of(st.builds(And, parts=parts), st.builds(Or, parts=parts), *one)
 
 
 CONDITIONS: st.SearchStrategy[Condition] = st.recursive(LEAVES, _larger, max_leaves=6)

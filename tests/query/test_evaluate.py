@@ -21,7 +21,16 @@ def row(**facts: Any) -> dict[str, Any]:
     texts = {name: "" for name, field in FIELDS.items() if field.kind == "text"}
     numbers = {name: 0.0 for name, field in FIELDS.items() if field.kind == "number" and name != "tokens"}
     times = {"started": NOW, "ended": NOW}
-    return {**texts, **numbers, **times, "feedback": None, "attributes": {}, "signals": (), **facts}
+    return {
+        "unit": "conversation",
+        **texts,
+        **numbers,
+        **times,
+        "feedback": None,
+        "attributes": {},
+        "signals": (),
+        **facts,
+    }
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,25 @@ def row(**facts: Any) -> dict[str, Any]:
         ("score.resolved != 0.5", {}, False),
         ("label.resolved = 1", {"labels": {"resolved": 1.0}}, True),
         ("judged and not labelled", {"scores": {"resolved": 1.0}}, True),
+        ("says 'real person'", {"said": ["a real, person!"]}, True),
+        ("input says 'real person'", {"input": "a real, personal"}, False),
+        ("tag = 'b'", {"attributes": {"tags": '["a", "b"]'}}, True),
+        ("tag = 'b'", {"attributes": {"tags": "a, bc"}}, False),
+        ("tag = 'b'", {}, False),
+        ("user_id is known", {}, False),
+        ("user_id is known", {"user_id": "ann"}, True),
+        ("feedback is unknown", {}, True),
+        ("feedback is known", {"feedback": 0.0}, True),
+        ("turns is known", {}, True),
+        ("selected", {"selected": ("daily",)}, True),
+        ("selected.daily", {"selected": ("other",)}, False),
+        ("selected", {}, False),
+        ("any(turns = 2)", {"interactions": [row(turns=1), row(turns=2)]}, True),
+        ("any(turns = 2)", {"turns": 2, "interactions": [row(turns=1)]}, False),
+        ("any(turns = 2)", {"unit": "interaction", "turns": 2}, True),
+        ("conversation(turns = 2)", {"unit": "interaction", "conversation": row(turns=2)}, True),
+        ("conversation(turns = 2)", {"unit": "interaction", "turns": 2, "conversation": None}, False),
+        ("conversation(turns = 2)", {"turns": 2}, True),
         ("last 2h", {"started": datetime(2026, 11, 20, 9, tzinfo=UTC)}, False),
         ("last 2d", {"started": datetime(2026, 11, 20, 9, tzinfo=UTC)}, True),
     ],
@@ -62,6 +90,10 @@ def test_what_can_not_be_answered_is_said() -> None:
         holds(parse("input mentions @nope"), row(), words=WORDS)
     with pytest.raises(FilterError, match="depends on when"):
         holds(parse("last 2d"), row())
+    with pytest.raises(FilterError, match=r"`any\(...\)` can't be asked here"):
+        holds(parse("any(judged)"), row())
+    with pytest.raises(FilterError, match=r"`conversation\(...\)` can't be asked here"):
+        holds(parse("conversation(judged)"), row(unit="interaction"))
 
 
 def test_words_are_parted_by_whatever_is_no_letter() -> None:

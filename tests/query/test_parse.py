@@ -14,21 +14,29 @@ from tests.query.conditions import CONDITIONS
 
 from assay.errors import FilterError
 from assay.query import (
+    LEVELS,
     And,
+    AnyTurn,
     Attribute,
     Compare,
     Condition,
     Contains,
     Field,
     HasScore,
+    InConversation,
     InList,
+    IsKnown,
     Last,
     Mentions,
     Names,
     Not,
     Or,
+    Says,
     ScoreIs,
+    Selected,
     SignalIs,
+    Tagged,
+    holds,
     parse,
     to_text,
 )
@@ -37,6 +45,20 @@ NAMES = Names(
     signals=frozenset({"error", "refusal", "or"}),
     metrics=frozenset({"resolved"}),
     words=frozenset({"asks_human"}),
+    policies=frozenset({"daily"}),
+    saved={
+        "angry": "signal.error and turns > 3",
+        "worse": "saved.angry or judged",
+        "loop": "judged or saved.pool",
+        "pool": "saved.loop",
+        "broken": "turns > and",
+        "many": " or ".join(["saved.angry"] * 51),
+    },
+    priorities=(
+        ("high", SignalIs(name="error")),
+        ("medium", SignalIs(name="refusal")),
+        ("high", HasScore(source="label")),
+    ),
 )
 
 
@@ -68,6 +90,31 @@ NAMES = Names(
         ("Labelled", HasScore(source="label")),
         ("last 36h", Last(ago=timedelta(hours=36))),
         ("signal.or", SignalIs(name="or")),
+        ("app_version = 'v7'", Compare(subject=Field(name="version"), operator="=", value="v7")),
+        ("cost > 1 ", Compare(subject=Field(name="cost_usd"), operator=">", value=1.0)),
+        ("output says 'refund policy'", Says(subject=Field(name="output"), phrase="refund policy")),
+        ("SAYS 'refund'", Says(subject=Field(name="text"), phrase="refund")),
+        ("feedback is known", IsKnown(subject=Field(name="feedback"))),
+        ("attr['x'] is unknown", Not(part=IsKnown(subject=Attribute(key="x")))),
+        ("tag = 'beta'", Tagged(tag="beta")),
+        ("tag != 'beta'", Not(part=Tagged(tag="beta"))),
+        ("tag in ('a', 'b')", Or(parts=(Tagged(tag="a"), Tagged(tag="b")))),
+        ("tag not in ('a')", Not(part=Tagged(tag="a"))),
+        ("selected", Selected()),
+        ("selected.daily", Selected(policy="daily")),
+        ("any(signal.or)", AnyTurn(part=SignalIs(name="or"))),
+        ("conversation(not judged)", InConversation(part=Not(part=HasScore(source="score")))),
+        ("saved.angry", parse("signal.error and turns > 3")),
+        ("not saved.worse", parse("not ((signal.error and turns > 3) or judged)")),
+        ("priority = 'high'", parse("signal.error or (labelled and not signal.refusal)")),
+        ("priority != 'medium'", parse("not (signal.refusal and not signal.error)")),
+        (
+            "priority in ('low')",
+            parse(
+                "not ((signal.error or labelled and not signal.refusal)"
+                " or signal.refusal and not signal.error)"
+            ),
+        ),
         ("not not judged", Not(part=Not(part=HasScore(source="score")))),
     ],
 )
@@ -109,6 +156,25 @@ def test_not_binds_before_and_and_before_or() -> None:
         ("turns in ('a')", 10, "is a number"),
         ("turns > 1e999", 8, "too large"),
         ("last 0d", 5, "between one minute"),
+        ("cots > 3", 0, "did you mean `cost`"),
+        ("selected.dayly", 9, "unknown policy `dayly`; did you mean `daily`?"),
+        ("saved.angri", 6, "unknown saved filter `angri`; did you mean `angry`?"),
+        ("judged and saved.loop", 17, "`loop` can't be used: the saved filter `pool` can't be used: saved"),
+        ("saved.pool", 6, "go in a circle: `pool` asks for `loop` asks for `pool`"),
+        ("saved.broken", 6, "the saved filter `broken` can't be used: expected"),
+        ("saved.many", 6, "at most 50"),
+        ("priority = 'hgih'", 11, "unknown priority `hgih`; did you mean `high`?"),
+        ("priority > 'high'", 9, "= and != only"),
+        ("tag = 3", 6, "is a text"),
+        ("tag contains 'a'", 0, "with = != and in only"),
+        ("priority is known", 0, "with = != and in only"),
+        ("text is known", 0, "can only be searched"),
+        ("turns says 'x'", 0, "only texts are searched"),
+        ("input says '...'", 11, "a word at least"),
+        ("feedback is", 11, "expected `known` or `unknown`, found the end"),
+        ("any signal.or", 4, "expected `(`"),
+        ("conversation = 'x'", 13, "expected `(`"),
+        ("not " * 41 + "judged", 160, "nest at most 40 deep"),
         ("turns > 3\nand turnz < 2", 14, "  and turnz < 2\n      ^"),
     ],
 )
@@ -117,6 +183,31 @@ def test_a_mistake_is_explained_where_it_is(text: str, position: int, said: str)
         parse(text, NAMES)
     assert caught.value.position == position
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["priority = 'high'", "saved.angry"])
+def test_what_nobody_hands_in_can_not_be_asked_for(text: str) -> None:
+    with pytest.raises(FilterError, match="can't be asked for here"):
+        parse(text)
+
+
+def test_without_rules_everything_is_of_low_priority() -> None:
+    names = Names(priorities=())
+    row = {"turns": 3}
+    assert holds(parse("priority = 'low'", names), row)
+    assert not holds(parse("priority in ('high', 'medium')", names), row)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(LEVELS), st.sampled_from("abcd")), max_size=6),
+    st.sets(st.sampled_from("abcd")),
+)
+def test_the_first_rule_that_holds_tells_the_priority(rules: list[tuple[str, str]], raised: set[str]) -> None:
+    names = Names(priorities=tuple((level, SignalIs(name=name)) for level, name in rules))
+    row = {"signals": raised, "turns": 1}
+    expected = next((level for level, name in rules if name in raised), "low")
+    told = [level for level in LEVELS if holds(parse(f"priority = '{level}'", names), row)]
+    assert told == [expected]
 
 
 def test_the_caret_stands_under_the_mistake() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.query.conditions import CONDITIONS, HOSTILE, START, TEXTS, WORDS
 
 from assay.errors import FilterError
-from assay.query import Condition, fold_words, holds, parse
+from assay.query import AnyTurn, Condition, InConversation, fold_words, holds, parse
+from assay.records import Unit, Window
 from assay.store.telemetry.condition import compile_condition, folded_words, listens
 from assay.store.telemetry.connection import Telemetry
 
@@ -79,27 +81,87 @@ ROWS = [
     make_row(1, input="can’t you?", version="", attributes={"topic": "v7", "n": "1.50"}, feedback=0.5),
     make_row(2, input="real  person", output="ñandú", attributes={"n": "-3", "a'b": "'"}, feedback=1.0),
     make_row(3, input="ÑANDÚ", output="İstanbul ΑΣ", attributes={"n": "7\n", "topic": "\\"}),
-    make_row(4, input="", output="o'neil", signals=["refusal"], model="'); DROP TABLE signals; --"),
-    make_row(5, input="{c0:String}", output="100%s \x00 \\' \"", attributes={"n": "seven", "topic": '"'}),
+    make_row(
+        4,
+        input="",
+        output="o'neil",
+        signals=["refusal"],
+        attributes={"tags": " c, two words,user's"},
+        model="'); DROP TABLE signals; --",
+    ),
+    make_row(
+        5,
+        input="{c0:String}",
+        output="100%s \x00 \\' \"",
+        attributes={"n": "seven", "topic": '"', "tags": '["ünï","a"]'},
+    ),
     make_row(6, input="humanity", user_id="\x00", attributes={"n": "1e3", "topic": "Refund"}),
     *(make_row(7 + number, input=text, output=text, model=text) for number, text in enumerate(HOSTILE)),
 ]
 SCORED = {"log-0": 0.0, "log-1": 0.5, "log-2": 1.0}
 LABELLED = {"log-1": 1.0, "log-4": 0.5}
 SAID = {"log-4": "a real person, refund"}
+DRAWN = {("conversation", "log-1"): ("daily",), ("conversation", "log-3"): ("daily", "or")}
+DRAWN |= {("interaction", "turn-2"): ("or",)}
+
+
+def make_turn(number: int, talk: int, minutes: int, **facts: Any) -> dict[str, Any]:
+    """An interaction of conversation `talk`."""
+    begun = START + timedelta(hours=7 * talk, minutes=minutes)
+    same = {"unit": "interaction", "log_id": f"turn-{number}", "conversation_id": f"log-{talk}"}
+    return make_row(talk, **same | {"started": begun, "ended": begun, "turns": 1} | facts)
+
+
+TURNS = [
+    make_turn(0, 4, 1, input=SAID["log-4"]),
+    make_turn(1, 1, 5, input="can’t you?", version="v6", attributes={"topic": "v7"}, signals=["or"]),
+    make_turn(2, 1, 50, output="Refund", feedback=0.0, attributes={"tags": '["beta"]'}),
+    make_turn(3, 3, 2, input="ÑANDÚ", output="a human", latency_ms=0.0),
+    make_turn(4, 3, 3, input="", output="{c0:String}", model="v7", signals=["error", "refusal"]),
+    make_turn(5, 99, 0, input="real person", output="of a conversation that is not there"),
+]
+
+
+def _linked() -> list[dict[str, Any]]:
+    """All that is known of every log, in Python: each knows its conversation, or its interactions."""
+    talks = {row["log_id"]: dict(row, interactions=[], said=[]) for row in ROWS}
+    turns = [dict(row, conversation=talks.get(row["conversation_id"])) for row in TURNS]
+    for turn in turns:
+        if talk := turn["conversation"]:
+            talk["interactions"].append(turn)
+            talk["said"] += [turn["input"], turn["output"]]
+    for row in (*talks.values(), *turns):
+        key = (row["unit"], row["log_id"])
+        row["selected"] = DRAWN.get(key, ())
+        row["scores"] = {"resolved": SCORED[key[1]]} if key[1] in SCORED else {}
+        row["labels"] = {"resolved": LABELLED[key[1]]} if key[1] in LABELLED else {}
+    return [*talks.values(), *turns]
+
+
+KNOWN = _linked()
 
 
 @pytest.fixture(scope="module")
 def filled(embedded: Telemetry) -> Telemetry:
-    """The rows above, with scores of machines and people, and one interaction that says more."""
-    for table in ("signals", "scores"):
+    """The rows above, with scores of machines and people, and what was drawn."""
+    for table in ("signals", "scores", "selections"):
         embedded.command(f"TRUNCATE TABLE {table}")
-    said = [
-        make_row(100, unit="interaction", conversation_id=talk, input=text) for talk, text in SAID.items()
-    ]
-    embedded.insert("signals", _facts_table([*ROWS, *said]))
+    embedded.insert("signals", _facts_table([*ROWS, *TURNS]))
     embedded.insert("scores", _scores_table())
+    embedded.insert("selections", _selections_table())
     return embedded
+
+
+def _selections_table() -> pa.Table:
+    same = {"policy_version": "1", "stage": "judge", "started": START, "stratum": "", "reason": ""}
+    same |= {"probability": 0.5, "draw": 0.1, "selected": 1, "decided_at": NOW}
+    rows = [
+        {**same, "policy": policy, "unit": unit, "log_id": log_id}
+        for (unit, log_id), policies in DRAWN.items()
+        for policy in policies
+    ]
+    passed = {**same, "policy": "daily", "unit": "conversation", "log_id": "log-2", "selected": 0}
+    return pa.Table.from_pylist([*rows, passed])
 
 
 def _facts_table(rows: list[dict[str, Any]]) -> pa.Table:
@@ -131,33 +193,71 @@ def _score(log_id: str, kind: str, value: float | None, at: datetime, **more: An
     return plain | {"log_id": log_id, "kind": kind, "value": value, "scored_at": at} | more
 
 
-def in_sql(t: Telemetry, condition: Condition) -> set[str]:
-    where = compile_condition(condition, words=WORDS, now=NOW)
+def in_sql(
+    t: Telemetry,
+    condition: Condition,
+    unit: Unit = "conversation",
+    within: Window | None = None,
+    *,
+    told: bool = False,
+) -> set[str]:
+    where = compile_condition(condition, words=WORDS, now=NOW, within=within, unit=unit if told else None)
+    beyond = "started >= {since:DateTime64(6)} AND started < {until:DateTime64(6)} AND " if within else ""
     rows = t.query(
-        f"SELECT log_id FROM signals FINAL WHERE unit = 'conversation' AND {where.sql}", where.params
+        f"SELECT log_id FROM signals FINAL WHERE unit = '{unit}' AND {beyond} {where.sql}",
+        where.params | ({"since": within.start, "until": within.end} if within else {}),
     )
     return {row["log_id"] for row in rows.to_pylist()}
 
 
-def in_python(condition: Condition) -> set[str]:
-    found = set()
-    for row in ROWS:
-        key = row["log_id"]
-        known = {
-            **row,
-            "scores": {"resolved": SCORED[key]} if key in SCORED else {},
-            "labels": {"resolved": LABELLED[key]} if key in LABELLED else {},
-            "said": [SAID[key]] if key in SAID else [],
-        }
-        if holds(condition, known, words=WORDS, now=NOW):
-            found.add(key)
-    return found
+def in_python(condition: Condition, unit: Unit = "conversation", within: Window | None = None) -> set[str]:
+    return {
+        row["log_id"]
+        for row in KNOWN
+        if row["unit"] == unit
+        and (within is None or within.start <= row["started"] < within.end)
+        and holds(condition, row, words=WORDS, now=NOW)
+    }
 
 
-@given(CONDITIONS)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_sql_and_python_agree(filled: Telemetry, condition: Condition) -> None:
-    assert in_sql(filled, condition) == in_python(condition)
+@given(CONDITIONS, st.sampled_from(["conversation", "interaction"]), st.booleans(), st.booleans())
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sql_and_python_agree(
+    filled: Telemetry, condition: Condition, unit: Unit, told: bool, cut: bool
+) -> None:
+    start = START + timedelta(hours=7, microseconds=1)
+    within = Window(start=start, end=start + timedelta(hours=14)) if cut else None
+    assert in_sql(filled, condition, unit, within, told=told) == in_python(condition, unit, within)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("any(signal.or)", {"turn-1"}),
+        ("any(output = 'Refund' and version = 'v7')", {"turn-2"}),
+        ("conversation(judged)", {"turn-1", "turn-2"}),
+        ("conversation(any(signal.error))", {"turn-3", "turn-4"}),
+        ("conversation(turns >= 0) and input says 'real person'", {"turn-0"}),
+        ("selected", {"turn-2"}),
+        ("tag = 'beta'", {"turn-2"}),
+    ],
+)
+def test_an_interaction_knows_its_conversation(filled: Telemetry, text: str, expected: set[str]) -> None:
+    condition = parse(text)
+    assert in_python(condition, "interaction") == expected
+    assert in_sql(filled, condition, "interaction") == expected
+    assert in_sql(filled, condition, "interaction", told=True) == expected
+
+
+@pytest.mark.parametrize("depth", [2, 30])
+def test_what_is_nested_deep_stays_short(depth: int) -> None:
+    text = "any(conversation(" * depth + "signal.error" + "))" * depth
+    part = AnyTurn(part=InConversation(part=parse("signal.error")))
+    for _ in range(depth - 1):
+        part = AnyTurn(part=InConversation(part=part))
+    assert len(compile_condition(part).sql) < 400 * depth
+    if depth < 20:
+        assert parse(text) == part
 
 
 @pytest.mark.parametrize(
@@ -169,11 +269,24 @@ def test_sql_and_python_agree(filled: Telemetry, condition: Condition) -> None:
         ("judged", {"log-0", "log-1", "log-2"}),
         ("labelled and not judged", {"log-4"}),
         ('text contains "REAL PERSON, REF"', {"log-4"}),
-        ("text mentions @asks_human", {"log-0", "log-2", "log-4"}),
+        ("text mentions @asks_human", {"log-0", "log-2", "log-3", "log-4"}),
         ("input mentions @odd", {"log-1", "log-3"}),
         ("last 40h and turns < 4", {"log-2", "log-3"}),
         ('attr["n"] >= 1.5', {"log-1"}),
         ("feedback < 0.5", {"log-0"}),
+        ("feedback is known", {"log-0", "log-1", "log-2"}),
+        ("attr['a\\'b'] is known", {"log-2"}),
+        ("says 'REAL person'", {"log-2", "log-4"}),
+        ("input says 'can t'", {"log-1"}),
+        ("any(signal.error and model = 'v7')", {"log-3"}),
+        ("any(feedback = 0) and not any(feedback is unknown)", set()),
+        ("any(version = 'v6') and any(tag = 'beta')", {"log-1"}),
+        ("any(version = 'v6' and tag = 'beta')", set()),
+        ("conversation(judged) and turns = 2", {"log-2"}),
+        ("selected", {"log-1", "log-3"}),
+        ("selected.or", {"log-3"}),
+        ("tag in ('two words', \"user's\")", {"log-4"}),
+        ("tag = 'ünï'", {"log-5"}),
         ('started >= "2026-11-01T07:00:00.000001" and started < "2026-11-01T07:00:00.000002"', {"log-1"}),
     ],
 )

@@ -20,8 +20,11 @@ from assay.query import (
     Field,
     HasScore,
     InList,
+    IsKnown,
     Mentions,
+    Says,
     ScoreIs,
+    Selected,
     walk,
 )
 from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Window
@@ -29,7 +32,9 @@ from assay.store.telemetry import ledger
 from assay.store.telemetry.slices import LONG
 
 DAYS = 14
-SCORED_ALONE: Final = "the filter asks for scores or labels: logs without them are not counted"
+SCORED_ALONE: Final = (
+    "the filter asks for scores, labels or what was drawn: logs without them are not counted"
+)
 TEXTS_REMOVED: Final = "texts before {day} were removed: the filter can't find them there"
 
 
@@ -58,14 +63,16 @@ def estimate(parts: Parts, info: MetricInfo, window: Window, request: EstimateRe
 
 def _asks_for_scores(condition: Condition | None) -> bool:
     """Whether it is known only of evaluated logs who is in the group, so that nobody knows how many are."""
-    return condition is not None and any(isinstance(part, ScoreIs | HasScore) for part in walk(condition))
+    return condition is not None and any(
+        isinstance(part, ScoreIs | HasScore | Selected) for part in walk(condition)
+    )
 
 
 def _reads_texts(condition: Condition | None) -> bool:
     return condition is not None and any(
         isinstance(part.subject, Field) and part.subject.name in LONG
         for part in walk(condition)
-        if isinstance(part, Contains | Mentions | Compare | InList)
+        if isinstance(part, Contains | Says | Mentions | Compare | InList | IsKnown)
     )
 
 

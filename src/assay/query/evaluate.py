@@ -9,22 +9,28 @@ from datetime import datetime
 from typing import Any, Final
 
 from assay.errors import FilterError
-from assay.query.text import fold, fold_words
+from assay.query.text import fold, fold_words, tags_of
 from assay.query.tree import (
     And,
+    AnyTurn,
     Attribute,
     Compare,
     Condition,
     Contains,
     HasScore,
+    InConversation,
     InList,
+    IsKnown,
     Last,
     Mentions,
     Not,
     Or,
+    Says,
     ScoreIs,
+    Selected,
     SignalIs,
     Subject,
+    Tagged,
 )
 
 NUMBER_PATTERN: Final = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
@@ -49,9 +55,11 @@ def holds(
 ) -> bool:
     """Whether the condition holds of a row: the facts by name, `attributes` and `signals`.
 
-    `scores` and `labels` map metrics to values. `said`, every text of a conversation, is what
-    `text` searches besides input and output. Raises FilterError for an unknown word list, and
-    for `last` where `now` is not given.
+    `scores` and `labels` map metrics to values; `selected` names the policies that drew the log;
+    `said`, every text of a conversation, is what `text` searches besides input and output. The rows of
+    a conversation's `interactions` answer `any(...)`, the row of an interaction's `conversation`
+    answers `conversation(...)`. Raises FilterError for an unknown word list, for `last` where `now`
+    is not given, and for those two where their rows are not.
     """
 
     def see(part: Condition) -> bool:
@@ -62,6 +70,15 @@ def holds(
                 return any(see(inner) for inner in parts)
             case Not(part=inner):
                 return not see(inner)
+            case AnyTurn() | InConversation():
+                return any(holds(part.part, other, words=words, now=now) for other in _beside(part, row))
+            case Tagged(tag=tag):
+                return tag in tags_of(row["attributes"].get("tags", ""))
+            case IsKnown(subject=subject):
+                return _fact(subject, row) not in (None, "")
+            case Selected(policy=policy):
+                found = row.get("selected", ())
+                return policy in found if policy else bool(found)
             case SignalIs(name=name):
                 return name in row["signals"]
             case ScoreIs(source=source, metric=metric, operator=sign, value=value):
@@ -77,6 +94,9 @@ def holds(
                 return _compare(part, row)
             case Contains(subject=subject, part=text):
                 return any(fold(text) in fold(found) for found in _texts(subject, row))
+            case Says(subject=subject, phrase=phrase):
+                said = fold_words(phrase)
+                return any(said in fold_words(found) for found in _texts(subject, row))
             case Mentions(subject=subject, words=name):
                 phrases = [fold_words(phrase) for phrase in phrases_of(words or {}, name)]
                 folded = [fold_words(found) for found in _texts(subject, row)]
@@ -90,6 +110,20 @@ def phrases_of(words: Mapping[str, Sequence[str]], name: str) -> list[str]:
     if name not in words:
         raise FilterError(f"unknown word list `{name}`; there are {', '.join(sorted(words)) or 'none'}")
     return [phrase for phrase in words[name] if fold_words(phrase).strip()]
+
+
+def _beside(part: AnyTurn | InConversation, row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The rows that the part asks about: the row itself where it is of that unit."""
+    wanted, key = (
+        ("interaction", "interactions") if isinstance(part, AnyTurn) else ("conversation", "conversation")
+    )
+    if row["unit"] == wanted:
+        return (row,)
+    if key not in row:
+        word = "any(...)" if isinstance(part, AnyTurn) else "conversation(...)"
+        raise FilterError(f"`{word}` can't be asked here: only the log itself is known")
+    found = row[key]
+    return found if isinstance(part, AnyTurn) else (found,) if found is not None else ()
 
 
 def _compare(part: Compare | InList, row: Mapping[str, Any]) -> bool:

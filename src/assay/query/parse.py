@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from assay.errors import FilterError
 from assay.query.complain import complain, unknown
 from assay.query.fields import FIELDS
+from assay.query.names import ALIASES, LEVELS, TAG, VIRTUAL, Names, any_of, field_names, priority_is
+from assay.query.text import fold_words
 from assay.query.tree import (
     And,
+    AnyTurn,
     Attribute,
     Compare,
     Condition,
     Contains,
     Field,
     HasScore,
+    InConversation,
     InList,
+    IsKnown,
     Last,
     Mentions,
     Not,
     Operator,
     Or,
+    Says,
     ScoreIs,
+    Selected,
     SignalIs,
     Subject,
+    Tagged,
     Value,
 )
 
@@ -37,6 +45,8 @@ if TYPE_CHECKING:
 
 MAX_LENGTH: Final = 4_000
 MAX_DEPTH: Final = 40
+MAX_SAVED: Final = 50
+"""Saved filters in one, all those counted that they name themselves."""
 
 _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
@@ -60,16 +70,26 @@ _EXPECTED = {
     "_IN": "`in`",
     "_CONTAINS": "`contains`",
     "_MENTIONS": "`mentions`",
+    "_SAYS": "`says`",
+    "_IS": "`is`",
+    "_KNOWN": "`known`",
+    "_UNKNOWN": "`unknown`",
 }
-_STARTERS = frozenset({"_SIGNAL", "SCORE", "LABEL", "_JUDGED", "_LABELLED", "_LAST", "_ATTR"})
-
-
-class Names(NamedTuple):
-    """What exists, to tell a typing error from an empty answer. None: don't check that kind."""
-
-    signals: frozenset[str] | None = None
-    metrics: frozenset[str] | None = None
-    words: frozenset[str] | None = None
+_STARTERS = frozenset(
+    {
+        "_SIGNAL",
+        "_SELECTED",
+        "_SAVED",
+        "_ANY",
+        "_CONVERSATION",
+        "SCORE",
+        "LABEL",
+        "_JUDGED",
+        "_LABELLED",
+        "_LAST",
+        "_ATTR",
+    }
+)
 
 
 def parse(text: str, names: Names | None = None) -> Condition:
@@ -110,7 +130,7 @@ def _parser() -> Lark:
     from lark import Lark
 
     grammar = files("assay.query").joinpath("filter.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", maybe_placeholders=False)
+    return Lark(grammar, parser="lalr", maybe_placeholders=False, propagate_positions=True)
 
 
 def _expectation(terminals: set[str]) -> str:
@@ -123,25 +143,51 @@ def _expectation(terminals: set[str]) -> str:
 class _Reading:
     """One expression being read: it knows the text for its complaints and the names for its checks."""
 
-    def __init__(self, text: str, names: Names) -> None:
+    def __init__(self, text: str, names: Names, inside: tuple[str, ...] = (), left: list[int] | None = None):
         self.text = text
         self.names = names
+        self._inside = inside
+        self._left = left if left is not None else [MAX_SAVED]
 
     def condition(self, tree: Tree[Token], depth: int) -> Condition:
         if depth > MAX_DEPTH:
-            raise FilterError(f"a filter may nest at most {MAX_DEPTH} deep")
+            what = f"a filter may nest at most {MAX_DEPTH} deep"
+            raise complain(self.text, getattr(tree.meta, "start_pos", 0), what)
         kind, children = str(tree.data), tree.children
-        if kind in ("either", "both", "negation", "group"):
-            parts = tuple(self.condition(cast("Tree[Token]", child), depth + 1) for child in children)
-            if kind == "group":
-                return parts[0]
-            if kind == "negation":
-                return Not(part=parts[0])
-            return Or(parts=parts) if kind == "either" else And(parts=parts)
+        if kind == "saved":
+            return self._saved(_leaf(children[0]), depth)
+        if kind in _NESTING:
+            parts = tuple(self.condition(_branch(child), depth + 1) for child in children)
+            return _NESTING[kind](parts)
         read: Callable[[list[Tree[Token] | Token]], Condition] = getattr(self, f"_{kind}")
         return read(children)
 
+    def _saved(self, token: Token, depth: int) -> Condition:
+        """What a saved filter says, in its place."""
+        if self.names.saved is None:
+            raise self._wrong(token, "saved filters can't be asked for here")
+        name = self._name(token, "saved filter", frozenset(self.names.saved))
+        if name in self._inside:
+            way = " asks for ".join(f"`{step}`" for step in (*self._inside[self._inside.index(name) :], name))
+            raise self._wrong(token, f"saved filters go in a circle: {way}")
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise self._wrong(token, f"a filter asks for at most {MAX_SAVED} saved ones in all")
+        text = self.names.saved[name]
+        try:
+            inner = _Reading(text, self.names, (*self._inside, name), self._left)
+            return inner.condition(_read_tree(text), depth + 1)
+        except FilterError as error:
+            what = str(error).partition("\n")[0]
+            raise self._wrong(token, f"the saved filter `{name}` can't be used: {what}") from None
+
     def _compare(self, children: list[Tree[Token] | Token]) -> Condition:
+        if name := self._virtual(_branch(children[0])):
+            sign = _leaf(children[1])
+            if sign not in ("=", "!="):
+                raise self._wrong(sign, f"`{name}` compares with = and != only, not {sign}")
+            found = self._one_of(name, children[2:])
+            return Not(part=found) if sign == "!=" else found
         subject, kind = self._subject(_branch(children[0]))
         sign = _leaf(children[1])
         operator = cast("Operator", str(sign))
@@ -172,6 +218,8 @@ class _Reading:
         return Compare(subject=subject, operator=operator, value=moment)
 
     def _in_list(self, children: list[Tree[Token] | Token]) -> Condition:
+        if name := self._virtual(_branch(children[0])):
+            return self._one_of(name, children[1:])
         subject, kind = self._subject(_branch(children[0]))
         read = [self._value(_branch(child)) for child in children[1:]]
         if kind in ("said", "time"):
@@ -187,6 +235,53 @@ class _Reading:
 
     def _not_in_list(self, children: list[Tree[Token] | Token]) -> Condition:
         return Not(part=self._in_list(children))
+
+    def _virtual(self, tree: Tree[Token]) -> str:
+        """The name, where the subject is no field and compares like one."""
+        name = str(tree.children[0])
+        return name if tree.data == "field" and name in VIRTUAL else ""
+
+    def _one_of(self, name: str, children: list[Tree[Token] | Token]) -> Condition:
+        """The tag, or the priority, is one of these."""
+        found: list[Condition] = []
+        for position, value in (self._value(_branch(child)) for child in children):
+            if not isinstance(value, str):
+                raise complain(self.text, position, f"`{name}` is a text: write the value in quotes")
+            if name == TAG:
+                found.append(Tagged(tag=value))
+                continue
+            if self.names.priorities is None:
+                raise complain(self.text, position, "`priority` can't be asked for here")
+            if value not in LEVELS:
+                raise unknown(self.text, position, "priority", value, LEVELS)
+            found.append(priority_is(value, self.names.priorities))
+        return any_of(found)
+
+    def _says(self, children: list[Tree[Token] | Token]) -> Condition:
+        return self._phrase(self._searched(_branch(children[0])), _leaf(children[1]))
+
+    def _says_anywhere(self, children: list[Tree[Token] | Token]) -> Condition:
+        return self._phrase(Field(name="text"), _leaf(children[0]))
+
+    def _phrase(self, subject: Subject, token: Token) -> Condition:
+        phrase = _unquote(token)
+        if not fold_words(phrase).strip():
+            raise self._wrong(token, "a phrase has a word at least; `contains` looks for any letters")
+        return Says(subject=subject, phrase=phrase)
+
+    def _known(self, children: list[Tree[Token] | Token]) -> Condition:
+        subject, kind = self._subject(_branch(children[0]))
+        if kind == "said":
+            raise self._wrong(_leaf(_branch(children[0]).children[0]), "`text` can only be searched")
+        return IsKnown(subject=subject)
+
+    def _unknown(self, children: list[Tree[Token] | Token]) -> Condition:
+        return Not(part=self._known(children))
+
+    def _selected(self, children: list[Tree[Token] | Token]) -> Condition:
+        if not children:
+            return Selected()
+        return Selected(policy=self._name(_leaf(children[0]), "policy", self.names.policies))
 
     def _contains(self, children: list[Tree[Token] | Token]) -> Condition:
         subject = self._searched(_branch(children[0]))
@@ -229,9 +324,12 @@ class _Reading:
         token = _leaf(tree.children[0])
         if tree.data == "attribute":
             return Attribute(key=_unquote(token)), "attribute"
-        if token not in FIELDS:
-            raise unknown(self.text, token.start_pos or 0, "field", str(token), FIELDS)
-        return Field(name=str(token)), FIELDS[token].kind
+        name = ALIASES.get(token, str(token))
+        if name in VIRTUAL:
+            raise self._wrong(token, f"`{name}` compares with = != and in only")
+        if name not in FIELDS:
+            raise unknown(self.text, token.start_pos or 0, "field", name, field_names())
+        return Field(name=name), FIELDS[name].kind
 
     def _searched(self, tree: Tree[Token]) -> Subject:
         subject, kind = self._subject(tree)
@@ -264,6 +362,16 @@ class _Reading:
 
     def _wrong(self, token: Token, what: str) -> FilterError:
         return complain(self.text, token.start_pos or 0, what)
+
+
+_NESTING: Mapping[str, Callable[[tuple[Condition, ...]], Condition]] = {
+    "either": lambda parts: Or(parts=parts),
+    "both": lambda parts: And(parts=parts),
+    "negation": lambda parts: Not(part=parts[0]),
+    "group": lambda parts: parts[0],
+    "any_turn": lambda parts: AnyTurn(part=parts[0]),
+    "in_conversation": lambda parts: InConversation(part=parts[0]),
+}
 
 
 def _leaf(child: Tree[Token] | Token) -> Token:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import timedelta
 from itertools import groupby
+from typing import Final
 
 from assay.query.tree import (
     And,
+    AnyTurn,
     Attribute,
     Compare,
     Condition,
     Contains,
     HasScore,
+    InConversation,
     InList,
+    IsKnown,
     Last,
     Mentions,
     Not,
     Or,
+    Says,
     ScoreIs,
+    Selected,
     SignalIs,
     Subject,
+    Tagged,
     Value,
 )
+
+TAG_PATTERN: Final = r"""[^][",' \t\r\n](?:[^][",\t\r\n]*[^][",' \t\r\n])?"""
+"""One tag in the attribute `tags`, which is a JSON list of texts, or texts with commas between them."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -42,6 +53,18 @@ def to_text(condition: Condition) -> str:
             return f"{_subject(subject)} in ({', '.join(_value(value) for value in values)})"
         case Contains(subject=subject, part=part):
             return f"{_subject(subject)} contains {quote(part)}"
+        case Says(subject=subject, phrase=phrase):
+            return f"{_subject(subject)} says {quote(phrase)}"
+        case Tagged(tag=tag):
+            return f"tag = {quote(tag)}"
+        case IsKnown(subject=subject):
+            return f"{_subject(subject)} is known"
+        case AnyTurn(part=part):
+            return f"any({to_text(part)})"
+        case InConversation(part=part):
+            return f"conversation({to_text(part)})"
+        case Selected(policy=policy):
+            return f"selected.{policy}" if policy else "selected"
         case Mentions(subject=subject, words=words):
             return f"{_subject(subject)} mentions @{words}"
         case SignalIs(name=name):
@@ -65,13 +88,18 @@ def fold(text: str) -> str:
 
 
 def fold_words(text: str) -> str:
-    """Lower-case words between single spaces, with one at each end: what `mentions` compares.
+    """Lower-case words between single spaces, with one at each end: what `mentions` and `says` compare.
 
     Whatever is no letter, mark or number parts words, so `can't` and `can’t` are the same two.
     """
     runs = groupby(text.lower(), key=lambda letter: unicodedata.category(letter)[0] in "LMN")
     words = " ".join("".join(letters) for inside, letters in runs if inside)
     return f" {words} " if words else " "
+
+
+def tags_of(text: str) -> list[str]:
+    """The tags that the attribute `tags` lists."""
+    return re.findall(TAG_PATTERN, text)
 
 
 def _inside(part: Condition) -> str:

@@ -62,6 +62,28 @@ class Mentions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Says:
+    """The text holds this phrase as whole words, upper and lower case alike."""
+
+    subject: Subject
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """One of the log's tags is exactly this."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsKnown:
+    """Something is known of the fact; of a text, that it is not empty."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalIs:
     """The signal is raised on the log."""
 
@@ -87,6 +109,13 @@ class HasScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """The policy of that name, or any where it is "", has drawn the log, for a judge or for people."""
+
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Last:
     """Started within this time before now."""
 
@@ -95,6 +124,20 @@ class Last:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Not:
+    part: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyTurn:
+    """Of a conversation: the part holds of one of its interactions. Of an interaction: of itself."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InConversation:
+    """Of an interaction: the part holds of its conversation. Of a conversation: of itself."""
+
     part: Condition
 
 
@@ -112,7 +155,25 @@ class Or:
     parts: tuple[Condition, ...]
 
 
-Condition = And | Or | Not | Compare | InList | Contains | Mentions | SignalIs | ScoreIs | HasScore | Last
+Condition = (
+    And
+    | Or
+    | Not
+    | AnyTurn
+    | InConversation
+    | Compare
+    | InList
+    | Contains
+    | Says
+    | Mentions
+    | Tagged
+    | IsKnown
+    | SignalIs
+    | ScoreIs
+    | HasScore
+    | Selected
+    | Last
+)
 
 
 def walk(condition: Condition) -> Iterator[Condition]:
@@ -122,7 +183,7 @@ def walk(condition: Condition) -> Iterator[Condition]:
         case And(parts=parts) | Or(parts=parts):
             for part in parts:
                 yield from walk(part)
-        case Not(part=part):
+        case Not(part=part) | AnyTurn(part=part) | InConversation(part=part):
             yield from walk(part)
         case _:
             pass

@@ -10,20 +10,26 @@ from typing import Any, Final, Literal, NamedTuple
 from assay.errors import FilterError
 from assay.query import (
     And,
+    AnyTurn,
     Attribute,
     Compare,
     Condition,
     Contains,
     Field,
     HasScore,
+    InConversation,
     InList,
+    IsKnown,
     Last,
     Mentions,
     Not,
     Or,
+    Says,
     ScoreIs,
+    Selected,
     SignalIs,
     Subject,
+    Tagged,
     fold,
     fold_words,
     phrases_of,
@@ -31,7 +37,8 @@ from assay.query import (
 )
 from assay.query.evaluate import NUMBER_PATTERN
 from assay.query.fields import FIELDS, OPTIONAL
-from assay.records import Window
+from assay.query.text import TAG_PATTERN
+from assay.records import Unit, Window
 
 PHRASES: Final = 500
 """Phrases of a word list in one pattern. One pattern of many is far faster than a search for each."""
@@ -64,11 +71,13 @@ def compile_condition(
     within: Window | None = None,
     heard: Heard | None = None,
     folded: Mapping[str, str] | None = None,
+    unit: Unit | None = None,
 ) -> Where:
     """The condition over rows of `signals`, or of facts that are on their way there.
 
     `prefix` begins the names of the bound values: give each condition of one statement its own.
     Where all rows are of the window `within`, the turns that `text` searches are looked for there.
+    Where all are of one `unit`, it is the shorter for it.
     `heard` says by which expression a word list's search in a column is answered, `folded` by which
     a column's folded words are at hand.
     No condition holds of every row. Raises FilterError for an unknown word list, for `last`
@@ -76,7 +85,7 @@ def compile_condition(
     """
     if condition is None:
         return Where("1", {})
-    compiler = _Compiler(words or {}, now, prefix, source, within, heard or {}, folded or {})
+    compiler = _Compiler(words or {}, now, prefix, source, within, heard or {}, folded or {}, unit or "")
     return Where(compiler.sql(condition), compiler.params)
 
 
@@ -106,7 +115,9 @@ class _Compiler:
         within: Window | None = None,
         heard: Heard = MappingProxyType({}),
         folded: Mapping[str, str] = MappingProxyType({}),
+        unit: str = "",
     ) -> None:
+        self._unit = unit
         self._heard = heard
         self._folded = folded
         self._within = within
@@ -131,8 +142,19 @@ class _Compiler:
             case Contains(subject=subject, part=part):
                 needle = self._bind("String", fold(part))
                 return self._search(subject, lambda text: f"position({lowered(text)}, {needle}) > 0")
+            case Says(subject=subject, phrase=phrase):
+                said = self._bind("String", fold_words(phrase))
+                return self._search(subject, lambda text: f"position({self._words_of(text)}, {said}) > 0")
             case Mentions():
                 return self._mentions(condition)
+            case Tagged(tag=tag):
+                return f"has(extractAll(attributes['tags'], '{_TAG}'), {self._bind('String', tag)})"
+            case IsKnown(subject=subject):
+                return self._is_known(subject)
+            case AnyTurn() | InConversation():
+                return self._beside(condition)
+            case Selected():
+                return self._selected(condition)
             case SignalIs(name=name):
                 self._need_stored("signals")
                 return f"has(signals, {self._bind('String', name)})"
@@ -195,9 +217,14 @@ class _Compiler:
         if isinstance(subject, Attribute) or subject.name != "text":
             return f"({test(self.fact(subject))})"
         here = f"{test('input')} OR {test('output')}"
-        if not self._stored:
+        if not self._stored or self._unit == "interaction":
             return f"({here})"
-        said = f"SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction' AND ({here})"
+        said = f"log_id GLOBAL IN ({self._talks(here)})"
+        return f"({here} OR {said if self._unit else f'(unit = {_TALK} AND {said})'})"
+
+    def _talks(self, inner: str) -> str:
+        """The conversations, of those that began in the time at hand, with an interaction like this."""
+        said = f"SELECT conversation_id FROM signals FINAL WHERE unit = 'interaction' AND ({inner})"
         if self._within is not None:
             start, end = self._bind_time(self._within.start), self._bind_time(self._within.end)
             ended = (
@@ -205,7 +232,44 @@ class _Compiler:
                 f"AND started >= {start} AND started < {end}"
             )
             said += f" AND started >= {start} AND started <= ({ended})"
-        return f"({here} OR (unit = 'conversation' AND log_id GLOBAL IN ({said})))"
+        return said
+
+    def _talking(self, inner: str) -> str:
+        """The conversations like this that an interaction of the time at hand may belong to."""
+        own = f"SELECT log_id FROM signals FINAL WHERE unit = 'conversation' AND ({inner})"
+        if self._within is not None:
+            start, end = self._bind_time(self._within.start), self._bind_time(self._within.end)
+            own += f" AND started < {end} AND ended >= {start}"
+        return own
+
+    def _beside(self, part: AnyTurn | InConversation) -> str:
+        """What an interaction of the conversation says, or the conversation of the interaction."""
+        self._need_stored("`any` and `conversation`")
+        around, within = self._unit, self._within
+        own, other = ("interaction", "conversation")[:: 1 if isinstance(part, AnyTurn) else -1]
+        # The other unit's rows do not begin in the time at hand.
+        self._unit, self._within = own, within if around == own else None
+        inner = self.sql(part.part)
+        self._unit, self._within = around, within
+        if around == own:
+            return inner
+        if own == "interaction":
+            found = f"log_id GLOBAL IN ({self._talks(inner)})"
+        else:
+            found = f"conversation_id GLOBAL IN ({self._talking(inner)})"
+        return f"({found})" if around else f"((unit = '{own}' AND {inner}) OR (unit = '{other}' AND {found}))"
+
+    def _is_known(self, subject: Subject) -> str:
+        fact = self.fact(subject)
+        if isinstance(subject, Attribute) or FIELDS[subject.name].kind == "text":
+            return f"({fact} != '')"
+        return f"isNotNull({fact})" if subject.name in OPTIONAL else "1"
+
+    def _selected(self, part: Selected) -> str:
+        self._need_stored("selections")
+        named = f" AND policy = {self._bind('String', part.policy)}" if part.policy else ""
+        rows = f"SELECT unit, log_id FROM selections FINAL WHERE selected = 1{named}"
+        return f"((unit, log_id) GLOBAL IN ({rows}))"
 
     def _scored(self, part: ScoreIs | HasScore) -> str:
         self._need_stored("scores")
@@ -245,4 +309,6 @@ def folded_words(text: str) -> str:
     )
 
 
+_TALK: Final = "'conversation'"
+_TAG = TAG_PATTERN.replace("\\", "\\\\").replace("'", "\\'")
 _NUMBER = NUMBER_PATTERN.replace("\\", "\\\\")

@@ -6,7 +6,23 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from assay.query import And, Attribute, Compare, Condition, Contains, InList, Mentions, Not, Or, walk
+from assay.query import (
+    And,
+    AnyTurn,
+    Attribute,
+    Compare,
+    Condition,
+    Contains,
+    InConversation,
+    InList,
+    IsKnown,
+    Mentions,
+    Not,
+    Or,
+    Says,
+    Tagged,
+    walk,
+)
 from assay.records import Window
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.schema import local_name
@@ -99,14 +115,20 @@ def cost_ns(condition: Condition | None) -> float:
     cost = 12.0
     for part in walk(condition) if condition is not None else ():
         match part:
-            case Contains(subject=subject) | Mentions(subject=subject):
+            case Contains(subject=subject) | Says(subject=subject) | Mentions(subject=subject):
                 name = "attributes" if isinstance(subject, Attribute) else subject.name
                 cost += {"text": 1_200.0, "attributes": 60.0}.get(name, 600.0 if name in LONG else 12.0)
             case Compare(subject=subject) | InList(subject=subject):
                 long = not isinstance(subject, Attribute) and subject.name in LONG
                 cost += 600.0 if long else 30.0 if isinstance(subject, Attribute) else 4.0
+            case IsKnown(subject=subject):
+                cost += 60.0 if isinstance(subject, Attribute) or subject.name in LONG else 4.0
+            case Tagged():
+                cost += 200.0
             case And() | Or() | Not():
                 pass
+            case AnyTurn() | InConversation():
+                cost += 150.0
             case _:
                 cost += 8.0
     return cost
