@@ -7,4 +7,5 @@ prediction  a few true labels corrected by many predictions (three-phase GREG)
 small       intervals for few labels (MOVER-Jeffreys, Clopper-Pearson)
 choose      which of them when, and how many labels are missing
 multiple    many comparisons at once
+logistic    chances from many sparse columns and few outcomes
 """
