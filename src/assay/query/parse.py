@@ -109,7 +109,7 @@ def _read_tree(text: str) -> Tree[Token]:
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
     try:
-        return _parser().parse(text)
+        return open_parser().parse(text)
     except UnexpectedToken as error:
         ended = error.token.type == "$END"
         found = "the end" if ended else f"`{str(error.token)[:40]}`"
@@ -126,7 +126,7 @@ def _read_tree(text: str) -> Tree[Token]:
 
 
 @cache
-def _parser() -> Lark:
+def open_parser() -> Lark:
     from lark import Lark
 
     grammar = files("assay.query").joinpath("filter.lark").read_text(encoding="utf-8")
