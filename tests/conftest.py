@@ -20,6 +20,7 @@ TABLES = (
     "signals",
     "selections",
     "scores",
+    "receipts",
     "settling",
     "settled",
     "intake",

@@ -14,7 +14,7 @@ from assay.query import parse
 from assay.records import Accounting, MetricInfo, Window
 from assay.store.telemetry.accounting import accounting, accounting_by_hour, spend_by_day
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import JUDGE, Question
+from assay.store.telemetry.scope import Question
 
 START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 TODAY = Window.of_day(date(2026, 5, 4))
@@ -68,9 +68,11 @@ def test_what_was_decided_before_the_filter_changed_keeps_its_fate(
 def test_the_books_stand_by_the_hour(telemetry: Telemetry, put_logs: Put, put_selections: Put) -> None:
     put_logs(["a", "b", "c"], [START, START + timedelta(minutes=29), START + timedelta(minutes=30)])
     put_selections(["c"], START + timedelta(minutes=30), selected=0)
-    rows = accounting_by_hour(telemetry, QUESTION).to_pylist()
+    rows = accounting_by_hour(telemetry, QUESTION)
     nine = START.replace(minute=0)
-    assert [(row["hour"], row["seen"], row["pending"], row["not_sampled"]) for row in rows] == [
+    assert [
+        (row.hour, row.accounting.seen, row.accounting.pending, row.accounting.not_sampled) for row in rows
+    ] == [
         (nine, 2, 2, 0),
         (nine + timedelta(hours=1), 1, 0, 1),
     ]
@@ -105,25 +107,9 @@ def test_random_books_balance_and_agree_with_a_recount(
     found = accounting(telemetry, QUESTION, where=parse('service = "chat"'))
     assert found.balanced
     assert (found.seen, counts(found)) == (300, dict(recount))
-    rows = accounting_by_hour(telemetry, QUESTION, where=parse('service = "chat"')).to_pylist()
-    for row in rows:
-        here = [i for i in ids if starts[i].replace(minute=0, second=0, microsecond=0) == row["hour"]]
-        assert row["seen"] == len(here) == sum(row[name] for name in FATES)
-
-
-def test_a_lost_score_or_decision_shows(
-    telemetry: Telemetry, put_logs: Put, put_selections: Put, put_scores: Put
-) -> None:
-    put_logs(["a", "b", "c"], START)
-    put_selections(["a", "b", "c"], START, selected=[1, 1, 0])
-    put_scores(["a", "b"], START)
-    assert counts(accounting(telemetry, QUESTION)) == {"scored": 2, "not_sampled": 1}
-    telemetry.command("DELETE FROM scores WHERE log_id = 'a'")
-    assert counts(accounting(telemetry, QUESTION)) == {"scored": 1, "pending": 1, "not_sampled": 1}
-    telemetry.command("DELETE FROM selections WHERE log_id = 'c'")
-    assert counts(accounting(telemetry, QUESTION)) == {"scored": 1, "pending": 2}
-    telemetry.command("DELETE FROM signals WHERE log_id = 'b'")
-    assert accounting(telemetry, QUESTION).seen == 2
+    for row in accounting_by_hour(telemetry, QUESTION, where=parse('service = "chat"')):
+        here = [i for i in ids if starts[i].replace(minute=0, second=0, microsecond=0) == row.hour]
+        assert row.accounting.seen == len(here) == sum(getattr(row.accounting, name) for name in FATES)
 
 
 def test_a_log_that_is_doubled_on_the_way_puts_the_books_out_of_balance(
@@ -132,10 +118,10 @@ def test_a_log_that_is_doubled_on_the_way_puts_the_books_out_of_balance(
     put_logs(["a", "b"], START)
     put_selections(["a", "a"], START, stratum=["one", "two"])
     assert accounting(telemetry, QUESTION).balanced
-    doubled = f"{JUDGE} UNION ALL SELECT 'a', 1"
-    monkeypatch.setattr("assay.store.telemetry.accounting.JUDGE", doubled)
+    doubled = "SELECT log_id, selected FROM selections FINAL UNION ALL SELECT 'a', 1"
+    monkeypatch.setattr("assay.store.telemetry.accounting._DECIDED", doubled)
     found = accounting(telemetry, QUESTION)
-    assert (found.seen, found.pending, found.balanced) == (2, 3, False)
+    assert (found.seen, found.pending, found.lost, found.balanced) == (2, 3, -1, False)
 
 
 def test_an_empty_store_balances(telemetry: Telemetry) -> None:

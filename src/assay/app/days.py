@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 from assay.query import Condition, HasScore, Last, ScoreIs, walk
 from assay.records import Window
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.slices import versions
+from assay.store.telemetry.slices import Version, versions
 
 V = TypeVar("V")
 DAY = timedelta(days=1)
 ALL_TABLES = ("signals", "selections", "scores")
+ARRIVED = "interactions"
+"""A day of which nothing but this is left has lost its facts: that is an answer, too."""
 
 
 class DayCache:
@@ -38,25 +40,21 @@ class DayCache:
         make: Callable[[Window], Mapping[date, V]],
         tables: Sequence[str] = ("signals",),
     ) -> dict[date, V]:
-        """The answer for each day of the window that has rows of the first table, in time order; `make`
+        """The answer for each day of the window that has rows of the first table, or to which something
+        arrived where that is asked for, in time order; `make`
         gives those of the days of a window. Days that are to be read again are read together, yet not
         too many at once."""
         known, first = versions(t, tuple(tables)), tables[0]
         found: dict[date, V] = {}
         missing: list[tuple[date, Window, Hashable]] = []
-        for day in sorted(known[first]):
+        for day in sorted(known[first].keys() | known.get(ARRIVED, {}).keys()):
             part = clip(Window.of_day(day), window)
             if part is None:
                 continue
-            mark: Hashable = tuple(
-                known[table].get(day + DAY * step)
-                for table in tables
-                for step in ((0,) if table == first else (-1, 0, 1))
-            )
-            with self._lock:
-                kept = self._kept.get((question, part))
-            if kept is not None and kept[0] == mark:
-                found[day] = kept[1]
+            mark = _mark(known, day, tables)
+            kept = self._find(question, part, mark)
+            if kept is not None:
+                found[day] = kept[0]
             else:
                 missing.append((day, part, mark))
         sizes = {day: version.rows for day, version in known[first].items()}
@@ -67,6 +65,18 @@ class DayCache:
                     found[day] = made[day]
                     self._keep((question, part), mark, made[day])
         return {day: found[day] for day in sorted(found)}
+
+    def missing(
+        self, t: Telemetry, question: Hashable, window: Window, tables: Sequence[str] = ("signals",)
+    ) -> set[date]:
+        """The days of the window that `get` would read."""
+        known, first = versions(t, tuple(tables)), tables[0]
+        days = set()
+        for day in known[first]:
+            part = clip(Window.of_day(day), window)
+            if part is not None and self._find(question, part, _mark(known, day, tables)) is None:
+                days.add(day)
+        return days
 
     def recall(self, question: Hashable, mark: Hashable, make: Callable[[], V]) -> V:
         """The answer to a question that holds as long as its mark stays the same."""
@@ -79,12 +89,27 @@ class DayCache:
         self._keep(question, mark, answer)
         return answer
 
+    def _find(self, question: Hashable, part: Window, mark: Hashable) -> tuple[Any] | None:
+        """The day's answer, if it still holds."""
+        with self._lock:
+            kept = self._kept.get((question, part))
+        return (kept[1],) if kept is not None and kept[0] == mark else None
+
     def _keep(self, key: Hashable, mark: Hashable, value: Any) -> None:
         with self._lock:
             self._kept[key] = (mark, value)
             self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+
+
+def _mark(known: Mapping[str, Mapping[date, Version]], day: date, tables: Sequence[str]) -> Hashable:
+    """What changes when something is written that the day's answer may depend on."""
+    return tuple(
+        known[table].get(day + DAY * step)
+        for table in tables
+        for step in ((0,) if table == tables[0] else (-1, 0, 1))
+    )
 
 
 def clip(day: Window, window: Window) -> Window | None:
@@ -115,10 +140,10 @@ def _runs(
     rows = 0
     for entry in missing:
         apart = bool(run) and run[-1][1].end != entry[1].start
-        if run and (apart or rows + sizes[entry[0]] > most_rows):
+        if run and (apart or rows + sizes.get(entry[0], 0) > most_rows):
             yield run
             run, rows = [], 0
         run.append(entry)
-        rows += sizes[entry[0]]
+        rows += sizes.get(entry[0], 0)
     if run:
         yield run

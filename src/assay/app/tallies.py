@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from datetime import UTC, date
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.app.days import ALL_TABLES, is_lasting
+from assay.app.days import ALL_TABLES, ARRIVED, is_lasting
 from assay.app.parts import Parts
 from assay.estimates.report import Population
 from assay.query import Condition, quote
-from assay.records import Accounting, HourAccounting, MetricInfo, Series, Unit, Window
+from assay.records import (
+    Accounting,
+    HourAccounting,
+    HourPolicy,
+    MetricInfo,
+    PolicyAccounting,
+    PolicyBooks,
+    Series,
+    Unit,
+    Window,
+)
 from assay.records.page import Step, Summed
+from assay.sampling.base import Policy
 from assay.store.telemetry import accounting, daily, ledger, logs
 from assay.store.telemetry.series import series
+from assay.store.telemetry.settle import read_upto
 from assay.store.telemetry.slices import affordable, cost_ns, versions
 
 SLICES = ("version", "model", "environment", "service")
 MOST_VALUES = 30
 MOST_ATTRIBUTES = 8
 
+BOOKED = (*ALL_TABLES, "receipts", ARRIVED)
+"""The tables that the books are made from."""
+
 V = TypeVar("V")
+H = TypeVar("H", HourAccounting, HourPolicy)
 
 
 def data_window(parts: Parts) -> Window | None:
@@ -128,20 +144,64 @@ def accounting_by_hour(parts: Parts, info: MetricInfo, window: Window) -> tuple[
     policy = parts.policy_of(info)
     where = parts.parse(policy.where)
 
-    def read(days: Window) -> Mapping[date, list[HourAccounting]]:
-        found: dict[date, list[HourAccounting]] = {}
-        rows = accounting.accounting_by_hour(
-            parts.telemetry, parts.question(info, days), where=where, words=parts.words
-        ).to_pylist()
-        for row in rows:
-            hour = row.pop("hour").astimezone(UTC)
-            books = Accounting(metric=info.name, metric_version=info.version, **row)
-            found.setdefault(hour.date(), []).append(HourAccounting(hour=hour, accounting=books))
-        return found
+    def read(days: Window, upto: datetime) -> list[HourAccounting]:
+        question = parts.question(info, days)
+        return accounting.accounting_by_hour(
+            parts.telemetry, question, where=where, words=parts.words, upto=upto
+        )
 
     key = ("books", info.name, info.version, info.kind, policy.name, where)
-    found = _kept(parts, where, key, window, ALL_TABLES, read)
-    return tuple(entry for entries in found.values() for entry in entries)
+    return _booked(parts, where, key, window, read)
+
+
+def policy_by_hour(parts: Parts, policy: Policy, window: Window) -> tuple[HourPolicy, ...]:
+    """The books of one policy, by the hour in which logs began."""
+    where = parts.parse(policy.where)
+
+    def read(days: Window, upto: datetime) -> list[HourPolicy]:
+        return accounting.policy_by_hour(
+            parts.telemetry, policy.name, policy.unit, days, where=where, words=parts.words, upto=upto
+        )
+
+    return _booked(parts, where, ("policy books", policy.name, policy.unit, where), window, read)
+
+
+def _booked(
+    parts: Parts,
+    where: Condition | None,
+    question: tuple[Hashable, ...],
+    window: Window,
+    read: Callable[[Window, datetime], list[H]],
+) -> tuple[H, ...]:
+    """Books by day. What settling has passed by must be there: of the days that it has long left behind
+    that is asked once a day, of the others each time that it came further."""
+    upto = read_upto(parts.telemetry)
+    left = Window.of_day(upto.date()).start - timedelta(days=1)
+    parted = min(max(left, window.start), window.end)
+    before = Window(start=window.start, end=parted)
+    since = Window(start=parted, end=window.end)
+    older = _booked_upto(parts, where, question, before, left, read)
+    return tuple(older + _booked_upto(parts, where, question, since, upto, read))
+
+
+def _booked_upto(
+    parts: Parts,
+    where: Condition | None,
+    question: tuple[Hashable, ...],
+    window: Window,
+    upto: datetime,
+    read: Callable[[Window, datetime], list[H]],
+) -> list[H]:
+    def by_day(days: Window) -> Mapping[date, list[H]]:
+        found: dict[date, list[H]] = {}
+        for entry in read(days, upto):
+            found.setdefault(entry.hour.date(), []).append(entry)
+        return found
+
+    if window.start >= window.end:
+        return []
+    kept = _kept(parts, where, (*question, upto), window, BOOKED, by_day)
+    return [entry for entries in kept.values() for entry in entries]
 
 
 def books(parts: Parts, info: MetricInfo, window: Window) -> Accounting:
@@ -149,6 +209,23 @@ def books(parts: Parts, info: MetricInfo, window: Window) -> Accounting:
     hours = [entry.accounting for entry in accounting_by_hour(parts, info, window)]
     sums = {name: sum(getattr(hour, name) for hour in hours) for name in ("seen", *accounting.FATES)}
     return Accounting(metric=info.name, metric_version=info.version, **sums)
+
+
+def policy_books(parts: Parts, policy: Policy, window: Window) -> PolicyBooks:
+    """The books of one policy and of the metrics that follow it."""
+    hours = policy_by_hour(parts, policy, window)
+    names = ("seen", *accounting.POLICY_FATES, "people", "added")
+    sums = {name: sum(getattr(entry.accounting, name) for entry in hours) for name in names}
+    followers = [
+        info
+        for info in parts.infos().values()
+        if parts.is_drawn(info) and parts.policy_of(info).name == policy.name
+    ]
+    return PolicyBooks(
+        accounting=PolicyAccounting(policy=policy.name, unit=policy.unit, **sums),
+        hours=hours,
+        metrics=tuple(books(parts, info, window) for info in followers),
+    )
 
 
 def spend(parts: Parts, metric: str, window: Window) -> float:

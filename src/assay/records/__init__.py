@@ -1,6 +1,7 @@
 """The nouns of assay as frozen records. They know nothing of stores, files or the network."""
 
 from assay.records.estimate import Estimate
+from assay.records.facet import Breakdown, Exploration, Facet, FacetValue, Pick, TimeBar
 from assay.records.ingest import (
     Arrival,
     ArrivalKind,
@@ -14,15 +15,18 @@ from assay.records.ingest import (
 )
 from assay.records.keeping import Erased, ForgetReport, Removed, RetainReport
 from assay.records.log import Evaluation, Log, ToolCall, Turn, Unit
+from assay.records.meaning import EmbedReport, Neighbour, Neighbourhood
 from assay.records.metric import Goal, MetricInfo, MetricKind
 from assay.records.page import (
     ConversationPage,
     HourAccounting,
+    HourPolicy,
     LogPage,
     LogRow,
     OpenMinute,
     OpenPage,
     OpenRow,
+    PolicyBooks,
     Received,
     ScoreRow,
     Series,
@@ -30,8 +34,17 @@ from assay.records.page import (
     TurnRow,
 )
 from assay.records.price import Price
+from assay.records.priority import Level, PriorityCount
 from assay.records.progress import Progress, no_progress
-from assay.records.report import Accounting, DayEstimate, FocusRow, MetricReport, Report, Totals
+from assay.records.report import (
+    Accounting,
+    DayEstimate,
+    FocusRow,
+    MetricReport,
+    PolicyAccounting,
+    Report,
+    Totals,
+)
 from assay.records.run import (
     ImportReport,
     RunReport,
@@ -52,13 +65,18 @@ __all__ = [
     "ArrivalKind",
     "AttributeKey",
     "BackupReport",
+    "Breakdown",
     "Check",
     "ConversationPage",
     "CopiedTable",
     "DayEstimate",
+    "EmbedReport",
     "Erased",
     "Estimate",
     "Evaluation",
+    "Exploration",
+    "Facet",
+    "FacetValue",
     "Failure",
     "Fate",
     "Feedback",
@@ -66,21 +84,29 @@ __all__ = [
     "ForgetReport",
     "Goal",
     "HourAccounting",
+    "HourPolicy",
     "ImportReport",
     "IngestCount",
     "IngestMinute",
     "IngestStatus",
+    "Level",
     "Log",
     "LogPage",
     "LogRow",
     "MetricInfo",
     "MetricKind",
     "MetricReport",
+    "Neighbour",
+    "Neighbourhood",
     "OpenMinute",
     "OpenPage",
     "OpenRow",
     "Outcome",
+    "Pick",
+    "PolicyAccounting",
+    "PolicyBooks",
     "Price",
+    "PriorityCount",
     "Progress",
     "Received",
     "RejectedReason",
@@ -103,6 +129,7 @@ __all__ = [
     "Skip",
     "Stage",
     "StratumCount",
+    "TimeBar",
     "ToolCall",
     "Totals",
     "Turn",

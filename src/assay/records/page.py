@@ -9,7 +9,8 @@ from typing import Literal
 
 from assay.records.log import Turn, Unit
 from assay.records.metric import MetricKind
-from assay.records.report import Accounting
+from assay.records.priority import Level
+from assay.records.report import Accounting, PolicyAccounting
 from assay.records.score import Fate
 from assay.records.selection import Selection
 
@@ -71,6 +72,7 @@ class LogRow:
     errors: int = 0
     feedback: float | None = None
     signals: tuple[str, ...] = ()
+    priority: Level = "low"
     attributes: Mapping[str, str] = field(default_factory=dict)
     scores: tuple[ScoreRow, ...] = ()
 
@@ -204,6 +206,23 @@ class HourAccounting:
 
     hour: datetime
     accounting: Accounting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourPolicy:
+    """The books of one policy for the logs that started in one UTC hour."""
+
+    hour: datetime
+    accounting: PolicyAccounting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyBooks:
+    """The books of one policy: the period, its hours, and the metrics that score what it draws."""
+
+    accounting: PolicyAccounting
+    hours: tuple[HourPolicy, ...]
+    metrics: tuple[Accounting, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from assay.records.estimate import Estimate
+from assay.records.log import Unit
 from assay.records.metric import MetricInfo
 from assay.records.window import Window
 
@@ -59,7 +60,9 @@ class FocusRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """seen = filtered + not_sampled + over_budget + failed + skipped + pending + scored."""
+    """seen = filtered + not_sampled + over_budget + failed + skipped + pending + scored.
+
+    `seen` counts every log that anything remembers, a fate only those of which the evidence is there."""
 
     metric: str
     metric_version: str
@@ -73,11 +76,43 @@ class Accounting:
     scored: int
 
     @property
+    def lost(self) -> int:
+        """Logs that were seen and have no fate; below 0 where some have more than one."""
+        told = self.filtered + self.not_sampled + self.over_budget + self.failed + self.skipped
+        return self.seen - told - self.pending - self.scored
+
+    @property
     def balanced(self) -> bool:
         """Whether nothing was lost in silence."""
-        return self.seen == (
-            self.filtered + self.not_sampled + self.over_budget + self.failed + self.skipped
-        ) + (self.pending + self.scored)
+        return self.lost == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyAccounting:
+    """seen = filtered + not_sampled + pending + drawn: what a policy did with the logs.
+
+    `pending` are not decided yet; of the drawn, `people` went to people too, and `added` were drawn by
+    what became known of them later."""
+
+    policy: str
+    unit: Unit
+    seen: int
+    filtered: int
+    not_sampled: int
+    pending: int
+    drawn: int
+    people: int
+    added: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Logs that were seen and have no fate; below 0 where some have more than one."""
+        return self.seen - self.filtered - self.not_sampled - self.pending - self.drawn
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing was lost in silence."""
+        return self.lost == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

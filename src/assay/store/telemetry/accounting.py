@@ -1,19 +1,38 @@
-"""Where every log went: nothing is lost in silence."""
+"""Where every log went: nothing is lost in silence.
+
+The books are kept twice. `seen` counts every log that anything remembers: its own row, a turn of it, its
+trace, a decision or score. A fate is counted only where the evidence for it is there: a log whose decision
+or score was written (its receipt says so) and is gone has none. Whatever is lost between the steps leaves
+the identity open by exactly so many logs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-
-import pyarrow as pa
+from datetime import date, datetime
+from typing import Any, Final
 
 from assay.query import Condition
-from assay.records import Accounting, Window
+from assay.records import Accounting, HourAccounting, HourPolicy, PolicyAccounting, Unit, Window
 from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.scope import JUDGE, LOGS, OUTCOME, Question, bind_scope
+from assay.store.telemetry.missing import missing_by_hour
+from assay.store.telemetry.receipts import LOST
+from assay.store.telemetry.rows import utc
+from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, OUTCOME, Question, bind_scope
+from assay.store.telemetry.settle import read_upto
 
-FATES = ("filtered", "not_sampled", "over_budget", "failed", "skipped", "pending", "scored")
+FATES: Final = ("filtered", "not_sampled", "over_budget", "failed", "skipped", "pending", "scored")
+POLICY_FATES: Final = ("filtered", "not_sampled", "pending", "drawn")
+
+Words = Mapping[str, Sequence[str]]
+
+_DECIDED: Final = f"SELECT log_id, max(selected) AS selected FROM {JUDGE} GROUP BY log_id"
+_PEOPLE: Final = (
+    f"SELECT log_id FROM (SELECT log_id, max(selected) AS yes FROM {LABEL} GROUP BY log_id) WHERE yes"
+)
+_UNDECIDED: Final = "isNotNull(j.selected), if(assumeNotNull(j.selected) = 1, '{drawn}', 'not_sampled')"
+_LOST: Final = f"GLOBAL LEFT JOIN (SELECT log_id, 1 AS lost FROM ({LOST})) AS l ON f.log_id = l.log_id"
 
 
 def accounting(
@@ -21,14 +40,14 @@ def accounting(
     question: Question,
     *,
     where: Condition | None = None,
-    words: Mapping[str, Sequence[str]] | None = None,
+    words: Words | None = None,
 ) -> Accounting:
     """What became of every log of the window, for one version of a metric.
 
     In this order: the outcome it has; else what the policy decided (selected means pending);
     undecided logs are filtered outside the policy's `where` and pending inside."""
-    rows = accounting_by_hour(t, question, where=where, words=words).to_pylist()
-    totals = {name: sum(row[name] for row in rows) for name in ("seen", *FATES)}
+    hours = accounting_by_hour(t, question, where=where, words=words)
+    totals = {name: sum(getattr(one.accounting, name) for one in hours) for name in ("seen", *FATES)}
     return Accounting(metric=question.info.name, metric_version=question.info.version, **totals)
 
 
@@ -37,30 +56,78 @@ def accounting_by_hour(
     question: Question,
     *,
     where: Condition | None = None,
-    words: Mapping[str, Sequence[str]] | None = None,
-) -> pa.Table:
-    """The same by the hour in which logs began: hour, seen and a column per fate.
-
-    `seen` is counted apart from the fates, straight from the logs, so that a log which is lost or
-    doubled on the way through decisions and scores leaves the hour out of balance."""
-    inside, values = compile_condition(where, words=words, prefix="w")
-    params = question.bind()
-    counts = ", ".join(f"countIf(kept = 0 AND end_state = '{fate}') AS {fate}" for fate in FATES)
-    end_state = (
-        "multiIf(isNotNull(m.outcome), toString(m.outcome), isNotNull(j.selected), "
-        "if(assumeNotNull(j.selected) = 1, 'pending', 'not_sampled'), f.inside, 'pending', 'filtered')"
+    words: Words | None = None,
+    upto: datetime | None = None,
+) -> list[HourAccounting]:
+    """The same by the hour in which logs began, the oldest first; `upto` None: as far as is settled."""
+    fate = (
+        f"multiIf(isNotNull(l.lost), '', isNotNull(m.outcome), toString(m.outcome), "
+        f"{_UNDECIDED.format(drawn='pending')}, f.inside, 'pending', 'filtered')"
     )
-    return t.query(
-        "SELECT toDateTime64(toStartOfHour(started), 6, 'UTC') AS hour, countIf(kept = 1) AS seen, "
-        f"{counts} FROM ("
-        f"SELECT started, 1 AS kept, '' AS end_state FROM {LOGS} UNION ALL "
-        f"SELECT f.started AS started, 0 AS kept, {end_state} AS end_state "
+    joins = f"GLOBAL LEFT JOIN ({OUTCOME}) AS m ON f.log_id = m.log_id"
+    rows = _count(t, question.bind(), FATES, fate, joins, where, words, upto)
+    name, version = question.info.name, question.info.version
+    return [
+        HourAccounting(hour=hour, accounting=Accounting(metric=name, metric_version=version, **row))
+        for hour, row in rows.items()
+    ]
+
+
+def policy_by_hour(
+    t: Telemetry,
+    policy: str,
+    unit: Unit,
+    window: Window,
+    *,
+    where: Condition | None = None,
+    words: Words | None = None,
+    upto: datetime | None = None,
+) -> list[HourPolicy]:
+    """What a policy, of whatever version, did with every log of the window, by the hour."""
+    params = bind_scope(unit, window, policy=policy, metric="", metric_version="", kind="")
+    fate = (
+        f"multiIf(isNotNull(l.lost), '', {_UNDECIDED.format(drawn='drawn')}, f.inside, 'pending', 'filtered')"
+    )
+    parts = {"people": f"countIf(end_state = 'drawn' AND log_id GLOBAL IN ({_PEOPLE}))"}
+    rows = _count(t, params, POLICY_FATES, fate, "", where, words, upto, parts)
+    return [
+        HourPolicy(hour=hour, accounting=PolicyAccounting(policy=policy, unit=unit, **row))
+        for hour, row in rows.items()
+    ]
+
+
+def _count(
+    t: Telemetry,
+    params: dict[str, Any],
+    fates: Sequence[str],
+    fate: str,
+    joins: str,
+    where: Condition | None,
+    words: Words | None,
+    upto: datetime | None,
+    parts: Mapping[str, str] | None = None,
+) -> dict[datetime, dict[str, int]]:
+    """By hour: `seen`, the fates, and the `parts` of one of them. `seen` is counted apart from the fates,
+    so that a log which is doubled on the way leaves the hour out of balance too."""
+    inside, values = compile_condition(where, words=words, prefix="w")
+    counted = {name: f"countIf(end_state = '{name}')" for name in fates} | dict(parts or {})
+    counts = ", ".join(f"{sql} AS {name}" for name, sql in counted.items())
+    rows = t.query(
+        "SELECT toDateTime64(toStartOfHour(started), 6, 'UTC') AS hour, countIf(end_state = 'seen') AS seen, "
+        f"{counts} FROM (SELECT log_id, started, 'seen' AS end_state FROM {LOGS} UNION ALL "
+        f"SELECT f.log_id AS log_id, f.started AS started, {fate} AS end_state "
         f"FROM (SELECT log_id, started, {inside} AS inside FROM {LOGS}) AS f "
-        f"GLOBAL LEFT JOIN (SELECT log_id, selected FROM {JUDGE}) AS j ON f.log_id = j.log_id "
-        f"GLOBAL LEFT JOIN ({OUTCOME}) AS m ON f.log_id = m.log_id"
+        f"GLOBAL LEFT JOIN ({_DECIDED}) AS j ON f.log_id = j.log_id {joins} {_LOST}"
         ") GROUP BY hour ORDER BY hour SETTINGS join_use_nulls = 1",
         params | values,
-    )
+    ).to_pylist()
+    found = {utc(row.pop("hour")): row for row in rows}
+    missing = missing_by_hour(t, params, read_upto(t) if upto is None else upto)
+    none = dict.fromkeys(("seen", *counted), 0)
+    for hour, logs in missing.items():
+        row = found.setdefault(hour, dict(none))
+        row["seen"] += logs
+    return dict(sorted(found.items()))
 
 
 def spend_by_day(t: Telemetry, window: Window, metric: str) -> dict[date, float]:

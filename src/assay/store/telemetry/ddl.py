@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.store.telemetry import intake, schema
+from assay.store.telemetry import intake, receipts, schema
 from assay.store.telemetry.derive import PRESENT, Derived, view_of
 from assay.store.telemetry.migrations import HISTORY
 from assay.store.telemetry.schema import Table, Topology, create_table, create_view, local_name
@@ -15,6 +15,7 @@ TABLES: Final[tuple[Table, ...]] = (
     schema.SIGNALS,
     schema.SELECTIONS,
     schema.SCORES,
+    receipts.RECEIPTS,
     schema.SETTLING,
     schema.SETTLED,
     schema.DERIVED,

@@ -196,6 +196,8 @@ def _conditions(t: Telemetry, subject: Subject) -> Iterator[tuple[str, str, dict
             yield table, "trace_id IN {keys:Array(String)}", params
         yield "signals", f"({_LOG}) OR (unit = 'interaction' AND user_id IN {{users:Array(String)}})", params
         yield "selections", _LOG, params
+        yield "embeddings", _LOG, params
+        yield "receipts", _LOG, params
         yield "scores", _LOG, params
 
 

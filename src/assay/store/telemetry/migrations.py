@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.errors import StoreError
-from assay.store.telemetry import intake, schema
+from assay.store.telemetry import intake, receipts, schema
 from assay.store.telemetry.anew import make_anew
+from assay.store.telemetry.embeddings import CENTRES, EMBEDDINGS
 from assay.store.telemetry.room import check_room
 from assay.store.telemetry.schema import Topology, add_columns, create_table
 
@@ -67,8 +68,22 @@ def _by_time(topology: Topology) -> tuple[str, ...]:
     return (*make_anew(schema.SIGNALS, topology), *make_anew(schema.SETTLING, topology))
 
 
+def _occasions(topology: Topology) -> tuple[str, ...]:
+    """A key may grow by columns that come with it; nothing is written anew."""
+    local, *front = add_columns("selections", schema.OCCASIONS, topology)
+    return (f"{local}, MODIFY ORDER BY {schema.DECISION}", *front)
+
+
+def _meaning(topology: Topology) -> tuple[str, ...]:
+    return (*create_table(EMBEDDINGS, topology), *create_table(CENTRES, topology))
+
+
 def _telling(topology: Topology) -> tuple[str, ...]:
     return add_columns("signals", schema.TELLING, topology)
+
+
+def _receipts(topology: Topology) -> tuple[str, ...]:
+    return create_table(receipts.RECEIPTS, topology)
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -86,6 +101,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
     Migration(number=9, title="facts that tell how an answer came about", statements=_telling),
+    Migration(number=11, title="more than one decision about a log", statements=_occasions),
+    Migration(number=12, title="what requests mean", statements=_meaning),
+    Migration(number=13, title="receipts of what each step has written", statements=_receipts),
 )
 
 HISTORY = schema.Table(

@@ -10,7 +10,7 @@ from assay.records import Removed
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.schema import Topology, local_name, on_cluster
 
-OWN_CONTENT: Final = ("interactions",)
+OWN_CONTENT: Final = ("interactions", "embeddings")
 CONTENT: Final = ("otel_traces", "otel_logs", *OWN_CONTENT)
 TEXTS: Final = {"signals": ("input", "output"), "scores": ("explanation",)}
 """Columns that hold content in rows that outlive it."""
@@ -71,7 +71,7 @@ def _due(t: Telemetry, keep: Keep, today: date) -> Iterator[_Day]:
     for table in CONTENT if keep.spans else OWN_CONTENT:
         yield from _older(t, table, content)
     yield from _older(t, "signals", facts)
-    for table in ("scores", "selections"):
+    for table in ("scores", "selections", "receipts"):
         yield from _older(t, table, scores)
     for table, dropped in (("signals", facts), ("scores", scores)):
         yield from _with_texts(t, table, dropped, content)

@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from assay.records import Unit
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.receipts import note_scores
 from assay.store.telemetry.scope import HUMAN, JUDGE, LABEL, LOGS, MACHINE, NEAR, Question, bind_around
 
 
 def insert_scores(t: Telemetry, rows: pa.Table) -> None:
     """Write outcomes down, durably. A later row of the same metric, version, log and rater
     replaces the earlier one."""
+    note_scores(t, rows)
     t.insert("scores", rows)
 
 
@@ -44,9 +46,8 @@ def scores_of(t: Telemetry, unit: Unit, begun: Mapping[str, datetime]) -> pa.Tab
 
 
 def _waiting(selected: str, done: str) -> str:
-    # draw / probability is uniform over the selected of every stratum, whatever its probability.
     return (
         f"SELECT log_id, started FROM (SELECT log_id, started FROM {LOGS}) AS f GLOBAL INNER JOIN "
-        f"(SELECT log_id, draw / probability AS turn FROM {selected} AND selected) AS j USING log_id "
+        f"(SELECT log_id, turn FROM {selected} WHERE selected) AS j USING log_id "
         f"WHERE log_id GLOBAL NOT IN (SELECT log_id FROM {done}) ORDER BY turn, log_id"
     )

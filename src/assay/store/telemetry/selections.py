@@ -13,6 +13,7 @@ from assay.query import Condition
 from assay.records import Selection, Stage, Unit, Window
 from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.receipts import note_decisions
 from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, NEAR, bind_around, bind_scope
 
 DRAW = (
@@ -87,6 +88,7 @@ def fixed_probabilities(t: Telemetry, grouping: Grouping, stage: Stage, window: 
 
 def insert_selections(t: Telemetry, rows: pa.Table) -> None:
     """Write decisions down, durably; writing the same again changes nothing."""
+    note_decisions(t, rows)
     t.insert("selections", rows)
 
 
