@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
-from assay.query import Condition, HasScore, Last, ScoreIs, walk
+from assay.query import AnyTurn, Condition, HasScore, InConversation, Last, ScoreIs, Selected, walk
 from assay.records import Window
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.slices import Version, versions
@@ -123,9 +123,10 @@ def is_lasting(condition: Condition | None) -> bool:
     on other tables."""
     if condition is None:
         return True
-    return not any(
-        isinstance(part, Last | ScoreIs | HasScore) or _asks_turns(part) for part in walk(condition)
-    )
+    return not any(isinstance(part, _ELSEWHERE) or _asks_turns(part) for part in walk(condition))
+
+
+_ELSEWHERE = Last | ScoreIs | HasScore | Selected | AnyTurn | InConversation
 
 
 def _asks_turns(part: Condition) -> bool:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from assay.app.parts import Parts
 from assay.app.requests import ExportRequest
 from assay.errors import CallerError, StoreError
-from assay.query import suggest
+from assay.query import And, Condition, Field, InList, suggest
 from assay.records import Progress, Window, no_progress
 from assay.store.telemetry.export import KINDS, Exported, export
 
@@ -50,10 +50,19 @@ def read_out(parts: Parts, request: ExportRequest) -> Exported:
         request.kind,
         request.unit,
         window,
-        parts.parse(request.filter),
+        _condition(parts, request),
         words=parts.words,
         now=parts.clock(),
     )
+
+
+def _condition(parts: Parts, request: ExportRequest) -> Condition | None:
+    """What the filter says, and that the log is one of those that are named."""
+    asked = parts.parse(request.filter)
+    if not request.log_ids:
+        return asked
+    named = InList(subject=Field(name="log_id"), values=request.log_ids)
+    return named if asked is None else And(parts=(asked, named))
 
 
 def write_rows(exported: Exported, form: str, sink: BinaryIO) -> Generator[int]:

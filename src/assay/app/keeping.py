@@ -10,6 +10,7 @@ from assay.app.parts import Parts
 from assay.app.requests import ForgetRequest
 from assay.errors import CallerError
 from assay.records import Erased, ForgetReport, Log, Progress, RetainReport, Skip
+from assay.store.state.picks import remove_picks
 from assay.store.telemetry import erase
 from assay.store.telemetry.erase import Subject
 from assay.store.telemetry.retain import Keep, retain
@@ -52,6 +53,8 @@ def forget(parts: Parts, door: Door, request: ForgetRequest, progress: Progress)
         old_files = 0
     else:
         subject, tables, old_files = erase.erase(parts.telemetry, find, progress)
+        remove_picks(parts.state, parts.project, "conversation", subject.talks)
+        remove_picks(parts.state, parts.project, "interaction", subject.traces)
         door.drain()
     return ForgetReport(
         user=request.user,

@@ -16,6 +16,7 @@ from assay.metrics.transcript import parts_of, render
 from assay.records import MetricInfo, Unit, Window
 from assay.runs.fates import SCORES
 from assay.store.state import register_metric
+from assay.store.state.picks import list_picks
 from assay.store.telemetry import logs, scores, selections
 
 BATCH: Final = 1_000
@@ -57,8 +58,7 @@ def _redacted(parts: Parts, mark: Mark) -> Mark:
 def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
     """The logs drawn for people that nobody has labelled, each as a transcript."""
     info = parts.info(request.metric)
-    waiting = scores.to_label(parts.telemetry, parts.question(info, window))
-    ids = [str(log_id) for log_id in waiting["log_id"].to_pylist()][: request.limit]
+    ids = (_picked if request.picked else _drawn)(parts, info, window)[: request.limit]
     found = {log.log_id: log for log in logs.read_logs(parts.telemetry, info.unit, ids)}
     metric = parts.metrics.get(info.name)
     question = str(metric.definition.get("criteria", "")) if metric is not None else ""
@@ -71,6 +71,23 @@ def todo(parts: Parts, request: TodoRequest, window: Window) -> Todo:
             if key in found and not found[key].expired
         ),
     )
+
+
+def _drawn(parts: Parts, info: MetricInfo, window: Window) -> list[str]:
+    waiting = scores.to_label(parts.telemetry, parts.question(info, window))
+    return [str(log_id) for log_id in waiting["log_id"].to_pylist()]
+
+
+def _picked(parts: Parts, info: MetricInfo, window: Window) -> list[str]:
+    """What somebody picked, the first one first, whenever it began."""
+    picked = [one.log_id for one in list_picks(parts.state, parts.project, info.unit)]
+    begun = logs.started_of(parts.telemetry, info.unit, picked)
+    told: set[str] = set()
+    for some in _batches(begun):
+        for row in scores.scores_of(parts.telemetry, info.unit, some).select(_TOLD).to_pylist():
+            if (row["metric"], row["kind"], row["fate"]) == (info.name, "human", "scored"):
+                told.add(row["log_id"])
+    return [log_id for log_id in picked if log_id in begun and log_id not in told]
 
 
 def _info(parts: Parts, request: RecordRequest) -> MetricInfo:

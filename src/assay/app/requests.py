@@ -75,6 +75,22 @@ class SampleRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    """Give a vector to every log that has none, or to at most `limit` of them."""
+
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighboursRequest:
+    """The logs nearest in meaning to one."""
+
+    log_id: str
+    unit: Unit = "conversation"
+    limit: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateRequest:
     """Score what is selected and not yet scored, by these metrics or by all code and judge ones."""
 
@@ -140,11 +156,50 @@ class LogsRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownRequest:
+    """The logs that a filter holds of, counted by time and by facts."""
+
+    unit: Unit = "conversation"
+    filter: str = ""
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickRequest:
+    """Put these logs beside those that are drawn for people; with `remove` take them away again."""
+
+    log_ids: tuple[str, ...]
+    unit: Unit = "conversation"
+    note: str = ""
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picked:
+    """How many were picked, or given up, that were not before; `unknown` logs are not settled, and
+    `waiting` is how many are picked now."""
+
+    changed: int
+    unknown: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PicksRequest:
+    """What was picked, the first one first."""
+
+    unit: Unit = "conversation"
+    limit: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TodoRequest:
-    """The logs drawn for people that have no label of this metric yet."""
+    """The logs drawn for people that have no label of this metric yet; with `picked` those that
+    somebody picked instead."""
 
     metric: str
     limit: int = 10_000
+    picked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +255,11 @@ class ExamineRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """Rows of one kind, over the range and, with a filter, those of the logs that it holds of."""
+    """Rows of one kind, over the range and, with a filter, those of the logs that it holds of; with
+    `log_ids` those of these logs."""
 
     kind: str
     unit: Unit = "conversation"
     filter: str = ""
     range: Span = Span()
+    log_ids: tuple[str, ...] = ()

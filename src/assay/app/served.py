@@ -21,17 +21,18 @@ def read_served(http: httpx.Client, request: ExportRequest, refusal: Refusal) ->
     asked = {"unit": request.unit, "q": request.filter, "form": "arrow"}
     ends = {"since": request.range.since, "until": request.range.until}
     asked |= {name: at.isoformat() for name, at in ends.items() if at}
-    rows = _read(http, f"/api/export/{request.kind}", asked, refusal)
+    rows = _read(http, f"/api/export/{request.kind}", asked, request.log_ids, refusal)
     schema = next(rows)
     return Exported(cast("pa.Schema", schema), cast("Generator[pa.RecordBatch]", rows))
 
 
 def _read(
-    http: httpx.Client, path: str, asked: dict[str, str], refusal: Refusal
+    http: httpx.Client, path: str, asked: dict[str, str], log_ids: tuple[str, ...], refusal: Refusal
 ) -> Generator[pa.Schema | pa.RecordBatch]:
     """The columns, then the batches: the connection ends with the generator."""
     try:
-        with http.stream("GET", path, params=asked) as response:
+        method, form = ("POST", {"id": list(log_ids)}) if log_ids else ("GET", None)
+        with http.stream(method, path, params=asked, data=form) as response:
             if response.status_code != 200:
                 response.read()
                 raise refusal(response)
