@@ -18,12 +18,18 @@ STEM = 6
 def load_words(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, tuple[str, ...]]:
     """Every list by name: the built-in ones, then the team's `own`, which may replace one.
 
-    `refusal.txt` and `refusal.es.txt` are one list, `refusal`: what is said in any language."""
+    `refusal` and `refusal.es` are one list, `refusal`, which is what is said in any language."""
+    given = own or {}
+    whole = {name: tuple(phrases) for name, phrases in given.items() if "." not in name}
     lists: dict[str, tuple[str, ...]] = {}
-    for name, phrases in _read("words"):
+    for name, phrases in (*_read("words"), *sorted(given.items())):
         plain = name.partition(".")[0]
-        lists[plain] = tuple(dict.fromkeys((*lists.get(plain, ()), *phrases)))
-    return {**lists, **{name: tuple(phrases) for name, phrases in (own or {}).items()}}
+        if plain not in whole:
+            lists[plain] = tuple(dict.fromkeys((*lists.get(plain, ()), *phrases)))
+    for name, phrases in whole.items():
+        more = (phrase for other, some in given.items() if other.startswith(f"{name}.") for phrase in some)
+        lists[name] = tuple(dict.fromkeys((*phrases, *more)))
+    return lists
 
 
 def load_languages() -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from assay.records import EVENTS
 from assay.store.telemetry.attributes import TRUST
 from assay.store.telemetry.conventions import Field
 from assay.store.telemetry.dialect import first_of
@@ -42,8 +43,9 @@ def _evaluation() -> str:
 
 
 def opinion() -> str:
-    """The lowest score in [0, 1] that a user gave, 2 without any; a thumb of -1 counts as 0."""
+    """The lowest score in [0, 1] that a user gave, 2 without any; a thumb of -1 counts as 0. What merely
+    happened (`EVENTS`) is no score."""
     human = "e.5 = 'human' OR positionCaseInsensitive(e.1, 'feedback') > 0"
-    own = f"arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND ({human}), evaluations)"
+    own = f"arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND e.1 NOT IN {EVENTS} AND ({human}), evaluations)"
     scores = f"arrayMap(e -> assumeNotNull(e.2), {own})"
     return f"arrayMin(arrayMap(s -> greatest(s, 0.), arrayConcat([2.], {scores})))"
