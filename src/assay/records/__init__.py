@@ -33,6 +33,7 @@ from assay.records.page import (
     SeriesPoint,
     TurnRow,
 )
+from assay.records.policy import PolicyInfo
 from assay.records.price import Price
 from assay.records.priority import Level, PriorityCount
 from assay.records.progress import Progress, no_progress
@@ -52,6 +53,7 @@ from assay.records.run import (
     SettleReport,
     StratumCount,
 )
+from assay.records.saved import SavedFilter
 from assay.records.score import Failure, Fate, Outcome, Score, Skip
 from assay.records.selection import Selection, Stage
 from assay.records.signal import EVENTS, Severity, Signal
@@ -105,6 +107,7 @@ __all__ = [
     "Pick",
     "PolicyAccounting",
     "PolicyBooks",
+    "PolicyInfo",
     "Price",
     "PriorityCount",
     "Progress",
@@ -118,6 +121,7 @@ __all__ = [
     "RetainReport",
     "RunReport",
     "SampleReport",
+    "SavedFilter",
     "Score",
     "ScoreRow",
     "Selection",

@@ -1,6 +1,7 @@
 """The state store: small, mutable, transactional. SQLite in a file, or PostgreSQL."""
 
 from assay.store.state.connection import State
+from assay.store.state.filters import list_filters, remove_filter, save_filter
 from assay.store.state.leases import release_lease, take_lease
 from assay.store.state.migrate import open_state
 from assay.store.state.runs import Run, RunStatus, finish_run, list_runs, start_run
@@ -21,6 +22,7 @@ __all__ = [
     "RunStatus",
     "State",
     "finish_run",
+    "list_filters",
     "list_metrics",
     "list_policies",
     "list_projects",
@@ -29,6 +31,8 @@ __all__ = [
     "register_metric",
     "register_policy",
     "release_lease",
+    "remove_filter",
+    "save_filter",
     "start_run",
     "take_lease",
 ]
