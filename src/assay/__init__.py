@@ -1,6 +1,6 @@
 """assay: how is your AI application doing with real users, and where should you look next?
 
-What a `metrics.py` needs stands here: `metric`, `judge`, `Log`, `Score`, `Failure`, `Skip`. Each is
+What a `metrics.py` needs stands here: `metric`, `judge`, `signal`, `Log`, `Score`, `Failure`, `Skip`. Each is
 loaded when it is first asked for, so that `import assay` costs an application next to nothing.
 """
 
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from assay.metrics.code import metric
     from assay.metrics.judge import judge
+    from assay.metrics.signal import signal
     from assay.records import Failure, Log, Score, Skip
 
     __version__: str
 
-__all__ = ["Failure", "Log", "Score", "Skip", "__version__", "judge", "metric"]
+__all__ = ["Failure", "Log", "Score", "Skip", "__version__", "judge", "metric", "signal"]
 
 _HOMES = {
     "Failure": "assay.records",
@@ -24,6 +25,7 @@ _HOMES = {
     "Skip": "assay.records",
     "judge": "assay.metrics.judge",
     "metric": "assay.metrics.code",
+    "signal": "assay.metrics.signal",
 }
 
 

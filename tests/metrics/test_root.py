@@ -32,6 +32,7 @@ def test_defining_metrics_loads_nothing_heavy() -> None:
         "import assay\n"
         "assay.metric(name='a', version='1')(lambda log: True)\n"
         "assay.judge('b', criteria='c', model='m')\n"
+        "assay.signal(name='c')(lambda batch: [])\n"
     )
     assert not HEAVY & loaded_after(code)
 

@@ -1,4 +1,4 @@
-"""Loading a team's metrics from a Python file."""
+"""Loading a team's metrics, and its signals, from a Python file."""
 
 from __future__ import annotations
 
@@ -10,23 +10,38 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from assay.errors import MetricError
 from assay.metrics.base import Check, Judge, Metric
 from assay.metrics.code import CodeMetric, Origin
+from assay.metrics.signal import BatchSignal, try_out
 from assay.metrics.source import fingerprint
 from assay.records import MetricInfo
 
 
+class Team(NamedTuple):
+    """What a team's file defines, by name, in its order."""
+
+    metrics: dict[str, Metric]
+    signals: dict[str, BatchSignal]
+
+
 def load_metrics(path: Path) -> dict[str, Metric]:
-    """Run the file and collect the metrics that stand at its top level, by name, in its order.
+    """The metrics of the file, as `load_team` finds them."""
+    return load_team(path).metrics
+
+
+def load_team(path: Path) -> Team:
+    """Run the file and collect the metrics and signals that stand at its top level; signals are tried
+    out with made-up logs.
 
     While it runs, files beside it can be imported. Raises MetricError with file and line."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MetricError(f"{path} can't be read: {error}; project.metrics in assay.toml names it") from error
-    return _load(str(path.resolve()), text)
+    return _load(str(path.resolve()), text, trying=True)
 
 
 def revive(path: str, text: str, name: str) -> Metric:
@@ -37,7 +52,7 @@ def revive(path: str, text: str, name: str) -> Metric:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     module = sys.modules.get(_module_name(path, text))
-    return (_load(path, text) if module is None else _collect(module, path, text))[name]
+    return (_load(path, text) if module is None else _collect(module, path, text)).metrics[name]
 
 
 def find(module: str, name: str) -> Metric:
@@ -50,7 +65,7 @@ def find(module: str, name: str) -> Metric:
     return found
 
 
-def _load(path: str, text: str) -> dict[str, Metric]:
+def _load(path: str, text: str, *, trying: bool = False) -> Team:
     name = _module_name(path, text)
     module = ModuleType(name)
     module.__file__ = path
@@ -63,7 +78,10 @@ def _load(path: str, text: str) -> dict[str, Metric]:
     try:
         exec(compile(text, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the team's own file
         _refuse_repeats(module, path, text)
-        return _collect(module, path, text)
+        team = _collect(module, path, text)
+        for signal in team.signals.values() if trying else ():
+            try_out(signal)
+        return team
     except BaseException as error:
         sys.modules.pop(name)
         if before is not None:
@@ -76,20 +94,27 @@ def _load(path: str, text: str) -> dict[str, Metric]:
             sys.path.remove(folder)
 
 
-def _collect(module: ModuleType, path: str, text: str) -> dict[str, Metric]:
+def _collect(module: ModuleType, path: str, text: str) -> Team:
     metrics: dict[str, Metric] = {}
+    signals: dict[str, BatchSignal] = {}
     seen: set[int] = set()
     for value in vars(module).values():
-        if id(value) in seen or not _is_metric(value):
+        if id(value) in seen:
             continue
         seen.add(id(value))
+        if isinstance(value, BatchSignal):
+            if value.name in signals:
+                raise MetricError(f"two signals are named {value.name}; rename one")
+            signals[value.name] = value
+        if not _is_metric(value):
+            continue
         name = value.info.name
         if name in metrics:
             raise MetricError(f"two metrics are named {name}; rename one")
         if isinstance(value, CodeMetric) and value.function.__module__ == module.__name__:
             value = replace(value, origin=Origin(path, text))
         metrics[name] = value
-    return metrics
+    return Team(metrics, signals)
 
 
 def _is_metric(value: object) -> bool:
@@ -108,7 +133,8 @@ def _refuse_repeats(module: ModuleType, path: str, text: str) -> None:
         if isinstance(node, ast.Assign):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
         for name in names:
-            if name in lines and _is_metric(vars(module).get(name)):
+            value = vars(module).get(name)
+            if name in lines and (_is_metric(value) or isinstance(value, BatchSignal)):
                 raise MetricError(f"{path}:{node.lineno}: {name} was defined before, in line {lines[name]}")
             lines.setdefault(name, node.lineno)
 
