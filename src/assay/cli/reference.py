@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 HEAD = """# Commands
@@ -22,7 +23,15 @@ def commands_page() -> str:
     from assay.cli.commands import app
 
     group: Any = get_command(app)
-    return "\n".join([HEAD, *(_section(name, command) for name, command in group.commands.items())])
+    return "\n".join([HEAD, *(_section(name, command) for name, command in _all(group))])
+
+
+def _all(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command by its whole name; of a group its own first, then those inside."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from _all(command, f"{before}{name} ")
 
 
 def _section(name: str, command: Any) -> str:
