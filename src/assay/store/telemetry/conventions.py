@@ -13,7 +13,9 @@ from typing import Final
 
 
 class Field(IntEnum):
-    """What is asked of a span. The fields from `PROVIDER` on are kept as they came and read later."""
+    """What is asked of a span. The fields from `PROVIDER` on are kept as they came and read later.
+
+    `STEP` has no key: it is the name of a span that may be the first of its trace."""
 
     KIND = 1
     CONVERSATION = 2
@@ -39,6 +41,7 @@ class Field(IntEnum):
     PARAMETERS = 22
     PROVIDER = 32
     CACHED = 33
+    FINISH = 34
     REASONING = 35
     USAGE = 36
     IN_DETAILS = 37
@@ -53,6 +56,7 @@ class Field(IntEnum):
     PROMPT_VERSION = 46
     PROMPTS = 47
     TEMPLATE = 48
+    STEP = 49
     VERSION = 50
     ENVIRONMENT = 51
     RESPONSE = 52
@@ -322,6 +326,19 @@ KEYS: Final[Mapping[Field, tuple[str, ...]]] = {
         "gen_ai.usage.details.reasoning_tokens",
         "gen_ai.usage.output_tokens.reasoning",
     ),
+    Field.FINISH: (
+        "gen_ai.response.finish_reasons",
+        "gen_ai.response.finish_reason",
+        "ai.response.finishReason",
+        "ai.finishReason",
+        "llm.finish_reason",
+        "llm.response.finish_reason",
+        "gen_ai.completion.N.finish_reason",
+        "llm.output_messages.N.message.finish_reason",
+        "gen_ai.response.stop_reason",
+        "llm.response.stop_reason",
+        "agentops.completion.finish_reason",
+    ),
     Field.USAGE: (
         "langfuse.observation.usage_details",
         "langfuse.observation.usage",
@@ -403,6 +420,22 @@ FREE: Final[Mapping[str, Field]] = {
     **dict.fromkeys((*_PROPERTIES, "mlflow.traceTag."), Field.NAMED),
 }
 """Prefixes behind which an application puts names of its own: what logs can be divided by."""
+
+FINISHES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("stop", "stop_sequence", "end_turn", "end", "eos", "eos_token", "complete", "completed", "done"),
+        "stop"),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "max_token", "model_length", "token_limit", "limit",
+         "model_context_window_exceeded", "max_completion_tokens", "truncated", "incomplete"), "length"),
+    **dict.fromkeys(
+        ("tool_calls", "tool_call", "tool_use", "function_call", "tools", "pause_turn"), "tool_calls"),
+    **dict.fromkeys(
+        ("content_filter", "content_filtered", "safety", "refusal", "recitation", "blocklist", "spii",
+         "prohibited_content", "image_safety", "guardrail_intervened", "blocked"), "content_filter"),
+    **dict.fromkeys(("error", "failed", "malformed_function_call", "unexpected_tool_call"), "error"),
+}  # fmt: skip
+"""Why a model stopped, by the word for it: what a provider says with underscores, in lower case."""
 
 HIDDEN: Final = r"(LANGSMITH_|LANGCHAIN_|ls_|lc_|langfuse_|langgraph_|__|user_api_key|revision_id$|mlflow[.])"
 """Names behind a free prefix that say nothing of the application; some are environment variables."""

@@ -15,12 +15,23 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.conventions import LATE, Field
 from assay.store.telemetry.dialect import Stage, first_of, staged
 from assay.store.telemetry.facts import near
-from assay.store.telemetry.mapping import COLUMNS, DETAILS, FACTS, MOVED, RESULT, TEXTS, TOLD, map_type
+from assay.store.telemetry.mapping import (
+    COLUMNS,
+    DETAILS,
+    FACTS,
+    MOVED,
+    RESULT,
+    TEXTS,
+    TOLD,
+    finish_in,
+    map_type,
+)
 from assay.store.telemetry.schema import Feed
 
 MESSAGES: Final = tuple(f"gen_ai.{who}.message" for who in ("system", "user", "assistant", "tool"))
 EVENTS: Final = (*MESSAGES, "gen_ai.choice", DETAILS, RESULT)
 """The names of events that are read."""
+CHOICE: Final = "'gen_ai.choice'"
 BY_RESPONSE: Final = "response:"
 BY_CONVERSATION: Final = "conversation:"
 LATER: Final = 2**62
@@ -78,7 +89,10 @@ def _picked() -> Stage:
         "instructed": (
             f"if({_EVENT} = 'gen_ai.system.message', {first_of(content, body)}, {pick(Field.SYSTEM)})"
         ),
-        "more": f"arraySort({chosen('LogAttributes', LATE, Field.OPINION_BY)})",
+        "more": (
+            f"arrayConcat({finish_in(f'if({_EVENT} = {CHOICE}, [Body], [])')}, "
+            f"arraySort({chosen('LogAttributes', LATE, Field.OPINION_BY)}))"
+        ),
         "key": (
             "cityHash64(TraceId, SpanId, Timestamp, Body, EventName, mapKeys(LogAttributes), "
             "mapValues(LogAttributes))"

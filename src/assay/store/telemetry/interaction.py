@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.store.telemetry import opinions, usage
+from assay.store.telemetry import opinions, telling, usage
 from assay.store.telemetry.attributes import TRUST, free_name
 from assay.store.telemetry.conventions import HIDDEN, Field
 from assay.store.telemetry.dialect import Stage, first_of, staged
@@ -233,7 +233,7 @@ def _columns() -> Stage:
         "tool_calls": f"toUInt32(countEqual(all_kind, 'tool') + length({missing}))",
         "tool_errors": "toUInt32(arrayCount((k, e) -> k = 'tool' AND e, all_kind, all_error))",
         "errors": "toUInt32(arraySum(all_error))",
-        "error": first.format("message"),
+        "error": telling.first_error(),
         "spans": "toUInt32(length(rows))",
         "records": "toUInt32(length(notes))",
         "feedback": "if(opinion > 1, NULL, opinion)",
@@ -249,6 +249,7 @@ def _columns() -> Stage:
             f"{query}, arrayFilter(x -> x.2.kind = 'retrieval', lines))))"
         ),
         "touched": "touched",
+        **telling.columns(),
     }
 
 

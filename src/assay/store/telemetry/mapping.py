@@ -22,7 +22,7 @@ from assay.store.telemetry.attributes import (
     pick,
 )
 from assay.store.telemetry.conventions import KINDS, LATE, Field
-from assay.store.telemetry.dialect import Stage, first_of, staged, transform
+from assay.store.telemetry.dialect import Stage, first_of, quoted, staged, transform
 from assay.store.telemetry.schema import Feed, Table
 
 RANK = ("richness UInt64", "hash UInt64")
@@ -142,6 +142,8 @@ DOCUMENT = (
     "node Tuple(text String))"
 )
 LISTS = f"Tuple(documents Array({DOCUMENT}), output Array({DOCUMENT}), results Array({DOCUMENT}))"
+WHY = r'(?:finish|stop)_?[rR]easons?\\\\*"\\s*:\\s*\\[?\\s*\\\\*"([A-Za-z_-]+)'
+"""Why a model stopped, in the JSON of an answer that may itself stand in JSON."""
 MAX_MESSAGE_CHARS = 2000
 MAX_SYSTEM_CHARS = 4000
 
@@ -213,10 +215,28 @@ def _picked() -> Stage:
         "first_event": f"arrayFirstIndex(n -> match(n, '{STREAMING}'), Events.Name)",
         "flat": chosen("SpanAttributes", Field.ROLE_IN, Field.CALL_ARGUMENTS),
         "more": (
-            f"arrayConcat(told_opinions, arraySort({chosen('SpanAttributes', LATE, Field.OPINION_BY)}), "
+            f"arrayConcat(told_opinions, {_noted()}, "
+            f"arraySort({chosen('SpanAttributes', LATE, Field.OPINION_BY)}), "
             f"{chosen('ResourceAttributes', LATE, Field.OPINION_BY, codes=of_resource)})"
         ),
     }
+
+
+def _noted() -> str:
+    """What no attribute says alone: the name of a span that may be the first of its trace, and why a model
+    stopped where that stands inside of its answer."""
+    silent = SILENT.replace("(", "('llm', ", 1)
+    named = f"if(ParentSpanId = '' OR said_kind NOT IN {silent}, [toString(SpanName)], [])"
+    steps = f"arrayMap(t -> (toUInt16({Field.STEP * TRUST}), '', t), arrayFilter(t -> t != '', {named}))"
+    ended = finish_in(f"if(NOT has(fields, {int(Field.FINISH)}), [raw_out], [])")
+    return f"arrayConcat({steps}, {ended})"
+
+
+def finish_in(texts: str) -> str:
+    """Why a model stopped, from such texts, as what is passed on."""
+    open_ = f"arrayFilter(t -> position(t, 'eason') > 0, {texts})"
+    found = f"arrayFilter(t -> t != '', arrayMap(t -> extract(t, '{WHY}'), {open_}))"
+    return f"arrayMap(t -> (toUInt16({Field.FINISH * TRUST + TRUST - 1}), '', t), {found})"
 
 
 def _bare(field: Field) -> str:
@@ -293,8 +313,11 @@ def _texts() -> Stage:
 
 def _rest() -> Stage:
     """The remaining fields of the tuples."""
-    exception = "Events.Attributes[indexOf(Events.Name, 'exception')]['exception.message']"
-    message = first_of("StatusMessage", exception, pick(Field.WENT_WRONG), "'error'")
+    thrown = "Events.Attributes[indexOf(Events.Name, 'exception')]['exception.{0}']"
+    told = first_of("StatusMessage", thrown.format("message"), pick(Field.WENT_WRONG))
+    typed = first_of(thrown.format("type"), "SpanAttributes['error.type']")
+    led = "if(t = '' OR position(m, t) > 0 OR match(t, '^[0-9]*$'), m, if(m = '', t, concat(t, ': ', m)))"
+    message = f"arrayMap((m, t) -> {first_of(led, quoted('error'))}, [{told}], [{typed}])[1]"
     shown = "multiIf(text_{0} != '', text_{0}, kind = 'llm' OR NOT has(fields, {1}), '', raw_{0})"
     grade = "toUInt8(multiIf({0} != '' AND is_spoken, 2, kind != 'llm' AND has(fields, {1}), 1, 0))"
     return {
