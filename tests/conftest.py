@@ -20,6 +20,8 @@ TABLES = (
     "signals",
     "selections",
     "scores",
+    "embeddings",
+    "centres",
     "receipts",
     "settling",
     "settled",

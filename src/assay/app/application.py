@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.app import answers, doctor, flow, intake, keeping, marks, tallies, upkeep, views
+from assay.app import answers, doctor, flow, intake, keeping, marks, meaning, tallies, upkeep, views
 from assay.app.backup import back_up
 from assay.app.cache import ReportCache
 from assay.app.door import Door, open_door
@@ -22,6 +22,7 @@ from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
     BackupRequest,
+    EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
@@ -30,6 +31,7 @@ from assay.app.requests import (
     Located,
     LocateRequest,
     LogsRequest,
+    NeighboursRequest,
     RecordRequest,
     RemapRequest,
     ReportRequest,
@@ -52,12 +54,14 @@ from assay.records import (
     BackupReport,
     Check,
     ConversationPage,
+    EmbedReport,
     Estimate,
     ForgetReport,
     HourAccounting,
     IngestStatus,
     LogPage,
     MetricReport,
+    Neighbourhood,
     OpenPage,
     Progress,
     Received,
@@ -94,6 +98,7 @@ class Application:
         self._settling, self._deciding, self._judging, self._keeping = (
             new_turn(parts, name) for name in ("settle", "sample", "evaluate", "keep")
         )
+        self._embedding = new_turn(parts, "embed")
         self._reports = ReportCache()
         self._written = _fingerprint(parts.settings)
 
@@ -156,10 +161,19 @@ class Application:
         with _turn(self._deciding, progress):
             with _turn(self._settling, progress):
                 flow.settle(self._parts, progress)
+            meaning.try_to_embed(self._parts, progress)
             window = self._window(request.range, whole=True)
             done = tuple(flow.sample(self._parts, policy, window, progress) for policy in policies)
         self._reports.clear()
         return done
+
+    def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport:
+        """Vectors for requests that have none."""
+        with _turn(self._embedding, progress):
+            return meaning.embed(self._parts, request.limit, progress)
+
+    def neighbours(self, request: NeighboursRequest, progress: Progress = no_progress) -> Neighbourhood:
+        return meaning.neighbours(self._parts, request)
 
     def evaluate(self, request: EvaluateRequest, progress: Progress = no_progress) -> tuple[RunReport, ...]:
         """The metrics one after another; what one has spent the next can't."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -12,6 +12,9 @@ from assay.app.application import Application, utc_now
 from assay.app.hold import Hold, acquire_hold, hold_folder
 from assay.app.parts import Parts
 from assay.config import Settings
+from assay.discovery.base import Embedder
+from assay.discovery.endpoint import Vectorizer
+from assay.discovery.load import load_embedder
 from assay.errors import ConfigError
 from assay.ingest.people import open_finder
 from assay.ingest.redact import Redactor, Rules
@@ -96,6 +99,7 @@ def wire(
     declared = _declared(settings, metrics)
     prices = load_prices(settings)
     redactor = make_redactor(settings)
+    embedder = make_embedder(settings, words)
     return lambda telemetry: Parts(
         settings=settings,
         telemetry=telemetry,
@@ -109,6 +113,7 @@ def wire(
         redactor=redactor,
         provider=lambda: make_provider(settings),
         clock=clock,
+        embedder=embedder,
     )
 
 
@@ -144,6 +149,18 @@ def make_redactor(settings: Settings) -> Redactor | None:
             finder=open_finder(given.entities, given.language) if given.entities else None,
         )
     )
+
+
+def make_embedder(settings: Settings, words: Mapping[str, Sequence[str]]) -> Embedder | None:
+    """What turns requests into vectors; None where that is off. Raises ConfigError, ExtraMissing."""
+    given = settings.embeddings
+
+    def endpoint() -> Vectorizer:
+        from assay.llm.embed import OpenAIVectors
+
+        return OpenAIVectors(model=given.model, base_url=given.base_url, api_key=settings.embedding_key)
+
+    return load_embedder(given.embedder, common=words.get("common", ()), endpoint=endpoint)
 
 
 def make_provider(settings: Settings) -> Provider:

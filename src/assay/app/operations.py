@@ -10,6 +10,7 @@ import msgspec
 
 from assay.app.requests import (
     BackupRequest,
+    EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
@@ -18,6 +19,7 @@ from assay.app.requests import (
     Located,
     LocateRequest,
     LogsRequest,
+    NeighboursRequest,
     RecordRequest,
     RemapRequest,
     ReportRequest,
@@ -33,9 +35,11 @@ from assay.errors import CallerError, UnknownName
 from assay.records import (
     BackupReport,
     Check,
+    EmbedReport,
     Estimate,
     ForgetReport,
     LogPage,
+    Neighbourhood,
     Progress,
     Received,
     RemapReport,
@@ -63,6 +67,12 @@ class Operations(Protocol):
     def sample(
         self, request: SampleRequest, progress: Progress = no_progress
     ) -> tuple[SampleReport, ...]: ...
+
+    def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport: ...
+
+    def neighbours(
+        self, request: NeighboursRequest, progress: Progress = no_progress
+    ) -> Neighbourhood: ...
 
     def evaluate(
         self, request: EvaluateRequest, progress: Progress = no_progress
@@ -99,6 +109,8 @@ REQUESTS: Mapping[str, type[Any]] = {
     "locate": LocateRequest,
     "settle": SettleRequest,
     "sample": SampleRequest,
+    "embed": EmbedRequest,
+    "neighbours": NeighboursRequest,
     "evaluate": EvaluateRequest,
     "record": RecordRequest,
     "estimate": EstimateRequest,

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from assay.app.days import DayCache
 from assay.config import Settings
+from assay.discovery.apply import Memory
+from assay.discovery.base import Embedder
 from assay.errors import UnknownName
 from assay.ingest.redact import Redactor
 from assay.llm.base import Provider
@@ -37,6 +39,8 @@ class Parts:
     provider: Callable[[], Provider]
     clock: Callable[[], datetime]
     redactor: Redactor | None = None
+    embedder: Embedder | None = None
+    embedded: Memory = field(default_factory=dict)
     days: DayCache = field(default_factory=DayCache)
 
     @property

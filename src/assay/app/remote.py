@@ -17,6 +17,7 @@ from assay.app.hold import Holder
 from assay.app.operations import to_json
 from assay.app.requests import (
     BackupRequest,
+    EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
@@ -25,6 +26,7 @@ from assay.app.requests import (
     Located,
     LocateRequest,
     LogsRequest,
+    NeighboursRequest,
     RecordRequest,
     RemapRequest,
     ReportRequest,
@@ -39,9 +41,11 @@ from assay.app.requests import (
 from assay.records import (
     BackupReport,
     Check,
+    EmbedReport,
     Estimate,
     ForgetReport,
     LogPage,
+    Neighbourhood,
     Progress,
     Received,
     RemapReport,
@@ -99,6 +103,12 @@ class RemoteApplication:
 
     def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
         return self._call("sample", request, progress, tuple[SampleReport, ...])
+
+    def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport:
+        return self._call("embed", request, progress, EmbedReport)
+
+    def neighbours(self, request: NeighboursRequest, progress: Progress = no_progress) -> Neighbourhood:
+        return self._call("neighbours", request, progress, Neighbourhood)
 
     def evaluate(self, request: EvaluateRequest, progress: Progress = no_progress) -> tuple[RunReport, ...]:
         return self._call("evaluate", request, progress, tuple[RunReport, ...])

@@ -7,6 +7,7 @@ import typer
 from assay.cli.backup import backup, restore
 from assay.cli.ddl import ddl
 from assay.cli.doctor import doctor
+from assay.cli.embed import embed, neighbours
 from assay.cli.estimate import estimate
 from assay.cli.evaluate import evaluate
 from assay.cli.export import export
@@ -34,6 +35,8 @@ app.command()(serve)
 app.command("import")(import_files)
 app.command()(logs)
 app.command()(sample)
+app.command()(embed)
+app.command()(neighbours)
 app.command()(evaluate)
 app.command()(label)
 app.command()(estimate)

@@ -154,6 +154,18 @@ class JudgeSettings(Section):
     )
 
 
+class EmbeddingSettings(Section):
+    embedder: str = Field(
+        "auto",
+        description="What turns requests into vectors: `static` (token vectors, with `assay[embeddings]`), "
+        "`hashing` (spelling alone, built in), `auto` (the first of them that is installed), `endpoint` "
+        "(any OpenAI-compatible one), one of your own as `module:factory`, or `off`.",
+    )
+    model: str = Field("", description="Of an endpoint: the model to ask for.")
+    base_url: str = Field("", description="Of an endpoint: its address; empty means OpenAI's own.")
+    api_key_env: str = Field("OPENAI_API_KEY", description="The environment variable that holds the key.")
+
+
 class PriceSettings(Section):
     input: float = Field(ge=0, description="US dollars per million input tokens.")
     output: float = Field(ge=0, description="US dollars per million output tokens, reasoning included.")
@@ -222,6 +234,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     conversation: ConversationSettings = ConversationSettings()
     judge: JudgeSettings = JudgeSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     policies: dict[Name, PolicySettings] = Field(default_factory=_default_policies)
@@ -231,6 +244,7 @@ class Settings(Section):
     folder: Path = Field(default=Path(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
     api_key: str = Field(default="", exclude=True, repr=False)
+    embedding_key: str = Field(default="", exclude=True, repr=False)
     redaction_key: str = Field(default="", exclude=True, repr=False)
 
     @property
@@ -264,7 +278,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise ConfigError(f"{path} does not exist; `assay init` makes one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
-    for key in ("folder", "file", "api_key", "redaction_key"):
+    for key in ("folder", "file", "api_key", "embedding_key", "redaction_key"):
         if key in tree:
             raise ConfigError(f"{path}: unknown key `{key}`")
     _override(tree, environ)
@@ -274,6 +288,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise ConfigError(_explain(path, error)) from None
     keys = {
         "api_key": environ.get(settings.judge.api_key_env, ""),
+        "embedding_key": environ.get(settings.embeddings.api_key_env, ""),
         "redaction_key": environ.get(settings.redaction.key_env, ""),
     }
     return settings.model_copy(update={"folder": path.resolve().parent, "file": path.resolve(), **keys})

@@ -1,0 +1,1 @@
+"""What logs mean, and what they have in common: vectors, cells, neighbours."""
