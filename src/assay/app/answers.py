@@ -9,7 +9,8 @@ from typing import Final
 from assay.app import tallies
 from assay.app.keeping import first_day_with_texts
 from assay.app.parts import Parts
-from assay.app.requests import EstimateRequest
+from assay.app.requests import EstimateRequest, Span
+from assay.errors import CallerError
 from assay.estimates.metric import estimate_metric
 from assay.estimates.report import Population, build_report, metric_report
 from assay.query import (
@@ -108,6 +109,21 @@ def default_window(parts: Parts) -> Window:
     newest = min(whole.end - timedelta(microseconds=1), now) if whole else now
     last = Window.of_day(newest.date())
     return Window(start=last.start - timedelta(days=DAYS - 1), end=last.end)
+
+
+def asked_window(parts: Parts, span: Span, *, whole: bool = False) -> Window:
+    """The asked range, as far as there are logs on a side that is not said; without one, everything
+    (`whole`) or the last 14 days that have logs. Raises CallerError where it ends before it starts."""
+    every = tallies.data_window(parts)
+    usual = default_window(parts) if every is None or not whole else every
+    start, end = span.since or usual.start, span.until or usual.end
+    if span.since and not span.until:
+        end = max(usual.end, start)
+    if span.until and not span.since:
+        start = min(every.start if every else usual.start, end)
+    if end < start:
+        raise CallerError(f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M})")
+    return Window(start=start, end=end)
 
 
 def _metric_report(parts: Parts, info: MetricInfo, window: Window, population: Population) -> MetricReport:

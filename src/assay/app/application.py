@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -13,30 +12,57 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.app import answers, doctor, flow, intake, keeping, marks, meaning, tallies, upkeep, views
+from assay.app import (
+    answers,
+    deciding,
+    doctor,
+    facets,
+    filters,
+    flow,
+    intake,
+    keeping,
+    marks,
+    meaning,
+    picks,
+    tallies,
+    upkeep,
+    views,
+)
 from assay.app.backup import back_up
 from assay.app.cache import ReportCache
 from assay.app.door import Door, open_door
 from assay.app.export import read_out
+from assay.app.filters import Completing
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
     BackupRequest,
+    BreakdownRequest,
     EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
     ExportRequest,
+    FiltersRequest,
     ForgetRequest,
     Located,
     LocateRequest,
     LogsRequest,
     NeighboursRequest,
+    Picked,
+    PickRequest,
+    PicksRequest,
+    PoliciesRequest,
+    PrioritiesRequest,
     RecordRequest,
     RemapRequest,
+    RemoveFilterRequest,
+    RemovePolicyRequest,
     ReportRequest,
     RetainRequest,
     SampleRequest,
+    SaveFilterRequest,
+    SavePolicyRequest,
     SettleRequest,
     Span,
     SpansRequest,
@@ -44,18 +70,21 @@ from assay.app.requests import (
     TodoRequest,
     Written,
 )
-from assay.app.turns import Turn, new_turn
+from assay.app.turns import in_turn, new_turn
 from assay.config import Settings
 from assay.errors import CallerError, ConfigError
 from assay.metrics.base import Metric
 from assay.query import suggest
+from assay.query.complete import Completion
 from assay.records import (
     Arrival,
     BackupReport,
+    Breakdown,
     Check,
     ConversationPage,
     EmbedReport,
     Estimate,
+    Exploration,
     ForgetReport,
     HourAccounting,
     IngestStatus,
@@ -63,6 +92,10 @@ from assay.records import (
     MetricReport,
     Neighbourhood,
     OpenPage,
+    Pick,
+    PolicyBooks,
+    PolicyInfo,
+    PriorityCount,
     Progress,
     Received,
     RemapReport,
@@ -70,8 +103,10 @@ from assay.records import (
     RetainReport,
     RunReport,
     SampleReport,
+    SavedFilter,
     Series,
     SettleReport,
+    Signal,
     Unit,
     Window,
     no_progress,
@@ -80,7 +115,6 @@ from assay.records.page import Step, Summed
 from assay.store.telemetry.export import Exported
 from assay.store.telemetry.spans import locate_spans
 
-TURN_S = 0.5
 PAGE_MS = 100.0
 """How long a page may search, and how long it may count, by estimate: then it says how far it came."""
 
@@ -100,6 +134,7 @@ class Application:
         )
         self._embedding = new_turn(parts, "embed")
         self._reports = ReportCache()
+        self._completing = Completing(parts)
         self._written = _fingerprint(parts.settings)
 
     @property
@@ -147,7 +182,7 @@ class Application:
 
     def settle(self, request: SettleRequest, progress: Progress = no_progress) -> SettleReport:
         self._door.flush()
-        with _turn(self._settling, progress):
+        with in_turn(self._settling, progress):
             done = flow.settle(self._parts, progress, idle=not request.even_active, ended=request.ended)
         if done.conversations:
             self._reports.expire()
@@ -158,8 +193,8 @@ class Application:
         names = [request.policy] if request.policy else list(self._parts.policies)
         policies = [self._parts.policy(name) for name in names]
         self._door.flush()
-        with _turn(self._deciding, progress):
-            with _turn(self._settling, progress):
+        with in_turn(self._deciding, progress):
+            with in_turn(self._settling, progress):
                 flow.settle(self._parts, progress)
             meaning.try_to_embed(self._parts, progress)
             window = self._window(request.range, whole=True)
@@ -169,7 +204,7 @@ class Application:
 
     def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport:
         """Vectors for requests that have none."""
-        with _turn(self._embedding, progress):
+        with in_turn(self._embedding, progress):
             return meaning.embed(self._parts, request.limit, progress)
 
     def neighbours(self, request: NeighboursRequest, progress: Progress = no_progress) -> Neighbourhood:
@@ -180,7 +215,7 @@ class Application:
         self._refuse_changed()
         metrics, left = self._metrics(request.metrics), request.budget_usd
         done: list[RunReport] = []
-        with _turn(self._judging, progress):
+        with in_turn(self._judging, progress):
             window = self._window(request.range, whole=True)
             try:
                 for metric in metrics:
@@ -191,9 +226,27 @@ class Application:
                 self._reports.clear()
         return tuple(done)
 
+    # --- policies and priorities ---------------------------------------------------------------
+
+    def policies(
+        self, request: PoliciesRequest | None = None, progress: Progress = no_progress
+    ) -> tuple[PolicyInfo, ...]:
+        return deciding.list_policies(self._parts)
+
+    def save_policy(self, request: SavePolicyRequest, progress: Progress = no_progress) -> PolicyInfo:
+        return deciding.save_policy(self._parts, request)
+
+    def remove_policy(self, request: RemovePolicyRequest, progress: Progress = no_progress) -> Written:
+        return deciding.remove_policy(self._parts, request)
+
+    def priorities(
+        self, request: PrioritiesRequest, progress: Progress = no_progress
+    ) -> tuple[PriorityCount, ...]:
+        return deciding.list_priorities(self._parts, request.unit, self._window(request.range, whole=True))
+
     def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport:
         """Remove what is older than `[retention]` keeps."""
-        with _turn(self._settling, progress):
+        with in_turn(self._settling, progress):
             done = keeping.retain_days(self._parts, dry_run=request.dry_run)
         if done.removed and not request.dry_run:
             self._reports.clear()
@@ -202,9 +255,9 @@ class Application:
     def forget(self, request: ForgetRequest, progress: Progress = no_progress) -> ForgetReport:
         """Delete what is kept of a user or a conversation. Nothing else writes meanwhile."""
         with (
-            _turn(self._judging, progress),
-            _turn(self._deciding, progress),
-            _turn(self._settling, progress),
+            in_turn(self._judging, progress),
+            in_turn(self._deciding, progress),
+            in_turn(self._settling, progress),
         ):
             done = keeping.forget(self._parts, self._door, request, progress)
         self._reports.clear()
@@ -224,17 +277,17 @@ class Application:
         def settle() -> int:
             return self.settle(SettleRequest(), progress).conversations
 
-        with _turn(self._keeping, progress):
+        with in_turn(self._keeping, progress):
             done = upkeep.remap(self._parts, settle, progress, again=request.again)
         self._reports.clear()
         return done
 
     def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport:
-        with _turn(self._keeping, progress):
+        with in_turn(self._keeping, progress):
             return back_up(self._parts, self._door.folder, Path(request.path), progress)
 
     def examine(self, request: ExamineRequest, progress: Progress = no_progress) -> tuple[Check, ...]:
-        with _turn(self._settling, progress):  # no test span becomes a log
+        with in_turn(self._settling, progress):  # no test span becomes a log
             return doctor.look_inside(
                 self._parts, self._door, asked_at=request.asked_at, trace_id=request.trace_id
             )
@@ -278,6 +331,11 @@ class Application:
         info = self._parts.info(metric)
         return tallies.accounting_by_hour(self._parts, info, window or self._window(Span()))
 
+    def accounting_by_policy(self, policy: str, window: Window | None = None) -> PolicyBooks:
+        """What the policy did with every log, and the books of the metrics that follow it."""
+        found = self._parts.policy(policy)
+        return tallies.policy_books(self._parts, found, window or self._window(Span()))
+
     # --- the logs -----------------------------------------------------------------------------
 
     def logs(self, request: LogsRequest, progress: Progress = no_progress) -> LogPage:
@@ -306,6 +364,49 @@ class Application:
         return views.list_logs(
             self._parts, unit, filter_text, window, limit=limit, after=after, budget_ms=budget_ms
         )
+
+    def explore(
+        self,
+        unit: Unit,
+        filter_text: str,
+        *,
+        window: Window | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        deep: bool = False,
+    ) -> Exploration:
+        window = window or self._window(Span(), whole=True)
+        budget_ms = None if deep else PAGE_MS
+        return views.explore(
+            self._parts, unit, filter_text, window, limit=limit, after=after, budget_ms=budget_ms
+        )
+
+    def break_down(self, unit: Unit, filter_text: str, window: Window | None = None) -> Breakdown:
+        return facets.break_down(self._parts, unit, filter_text, window or self._window(Span(), whole=True))
+
+    def breakdown(self, request: BreakdownRequest, progress: Progress = no_progress) -> Breakdown:
+        return self.break_down(request.unit, request.filter, self._window(request.range, whole=True))
+
+    def pick(self, request: PickRequest, progress: Progress = no_progress) -> Picked:
+        return picks.pick(self._parts, request)
+
+    def picks(self, request: PicksRequest, progress: Progress = no_progress) -> tuple[Pick, ...]:
+        return picks.picks(self._parts, request)
+
+    def known_signals(self) -> dict[str, Signal]:
+        return {signal.name: signal for signal, _ in self._parts.signals}
+
+    def complete(self, text: str, cursor: int, unit: Unit) -> tuple[Completion, ...]:
+        return self._completing.complete(text, cursor, unit)
+
+    def filters(self, request: FiltersRequest, progress: Progress = no_progress) -> tuple[SavedFilter, ...]:
+        return filters.filters(self._parts)
+
+    def save_filter(self, request: SaveFilterRequest, progress: Progress = no_progress) -> SavedFilter:
+        return filters.save(self._parts, request)
+
+    def remove_filter(self, request: RemoveFilterRequest, progress: Progress = no_progress) -> Written:
+        return filters.remove(self._parts, request)
 
     def open_logs(self, limit: int = 50) -> OpenPage:
         return views.open_logs(self._parts, limit)
@@ -361,31 +462,7 @@ class Application:
         return [self._parts.metrics[name] for name in names or self._parts.metrics]
 
     def _window(self, span: Span, *, whole: bool = False) -> Window:
-        """The asked range, as far as there are logs on a side that is not said; without one,
-        everything (`whole`) or the last 14 days that have logs."""
-        every = tallies.data_window(self._parts)
-        usual = answers.default_window(self._parts) if every is None or not whole else every
-        start, end = span.since or usual.start, span.until or usual.end
-        if span.since and not span.until:
-            end = max(usual.end, start)
-        if span.until and not span.since:
-            start = min(every.start if every else usual.start, end)
-        if end < start:
-            raise CallerError(
-                f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M})"
-            )
-        return Window(start=start, end=end)
-
-
-@contextmanager
-def _turn(lock: Turn, progress: Progress) -> Iterator[None]:
-    """Wait until no other caller has the lock, saying so: whoever has gone away waits no longer."""
-    while not lock.acquire(timeout=TURN_S):
-        progress("waiting for another", 0, None)
-    try:
-        yield
-    finally:
-        lock.release()
+        return answers.asked_window(self._parts, span, whole=whole)
 
 
 def _fingerprint(settings: Settings) -> tuple[str, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
 from assay.app.application import Application, utc_now
 from assay.app.hold import Hold, acquire_hold, hold_folder
 from assay.app.parts import Parts
+from assay.app.policies import PolicyShelf
+from assay.app.priorities import make_rules
 from assay.config import Settings
 from assay.discovery.base import Embedder
 from assay.discovery.endpoint import Vectorizer
@@ -22,9 +24,10 @@ from assay.llm.base import Provider
 from assay.llm.prices import merged, read_prices, shipped_prices
 from assay.metrics.base import Metric
 from assay.metrics.load import load_metrics
-from assay.query import Names, parse
+from assay.query import Names, parse, suggest
 from assay.records import MetricInfo, Price
 from assay.sampling.apply import group_logs
+from assay.sampling.base import Policy
 from assay.sampling.load import load_policy
 from assay.signals import Thresholds, catalogue, define, load_words, parse_signals
 from assay.store.state import State, open_state
@@ -94,9 +97,16 @@ def wire(
     metrics = load_metrics(settings.metrics_file) if settings.metrics_file.exists() else {}
     policies = {name: load_policy(name, policy.model_dump()) for name, policy in settings.policies.items()}
     names = Names(signals=frozenset(signal.name for signal, _ in signals), words=frozenset(words))
-    for policy in policies.values():
+    priorities = make_rules(settings.priorities, (signal for signal, _ in signals), names)
+    names = names._replace(priorities=priorities)
+
+    def check(policy: Policy) -> None:
         group_logs(policy, lambda text: parse(text, names), words)
-    declared = _declared(settings, metrics)
+
+    for policy in policies.values():
+        check(policy)
+    shelf = PolicyShelf(policies, state, settings.project.name, check)
+    declared = _declared(settings, metrics, shelf)
     prices = load_prices(settings)
     redactor = make_redactor(settings)
     embedder = make_embedder(settings, words)
@@ -106,7 +116,8 @@ def wire(
         state=state,
         metrics=metrics,
         declared=declared,
-        policies=policies,
+        policies=shelf,
+        priorities=priorities,
         signals=signals,
         words=words,
         prices=prices,
@@ -184,7 +195,9 @@ def make_provider(settings: Settings) -> Provider:
     return provider
 
 
-def _declared(settings: Settings, metrics: dict[str, Metric]) -> dict[str, MetricInfo]:
+def _declared(
+    settings: Settings, metrics: dict[str, Metric], policies: Collection[str]
+) -> dict[str, MetricInfo]:
     """The metrics that only people answer, as assay.toml declares them."""
     declared = {}
     for name, given in settings.metrics.items():
@@ -192,8 +205,11 @@ def _declared(settings: Settings, metrics: dict[str, Metric]) -> dict[str, Metri
             raise ConfigError(
                 f"metrics.{name}: it is in {settings.metrics_file.name} too; delete one of them"
             )
-        if given.policy and given.policy not in settings.policies:
-            raise ConfigError(f"metrics.{name}: no policy `{given.policy}` in assay.toml")
+        if given.policy and given.policy not in policies:
+            raise ConfigError(
+                f"metrics.{name}: no policy `{given.policy}` in assay.toml, and none is saved; "
+                f"{suggest(given.policy, policies)}"
+            )
         if given.kind == "human":
             declared[name] = MetricInfo(
                 name=name,

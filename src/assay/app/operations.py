@@ -10,21 +10,32 @@ import msgspec
 
 from assay.app.requests import (
     BackupRequest,
+    BreakdownRequest,
     EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
     ExportRequest,
+    FiltersRequest,
     ForgetRequest,
     Located,
     LocateRequest,
     LogsRequest,
     NeighboursRequest,
+    Picked,
+    PickRequest,
+    PicksRequest,
+    PoliciesRequest,
+    PrioritiesRequest,
     RecordRequest,
     RemapRequest,
+    RemoveFilterRequest,
+    RemovePolicyRequest,
     ReportRequest,
     RetainRequest,
     SampleRequest,
+    SaveFilterRequest,
+    SavePolicyRequest,
     SettleRequest,
     SpansRequest,
     Todo,
@@ -34,12 +45,16 @@ from assay.app.requests import (
 from assay.errors import CallerError, UnknownName
 from assay.records import (
     BackupReport,
+    Breakdown,
     Check,
     EmbedReport,
     Estimate,
     ForgetReport,
     LogPage,
     Neighbourhood,
+    Pick,
+    PolicyInfo,
+    PriorityCount,
     Progress,
     Received,
     RemapReport,
@@ -47,6 +62,7 @@ from assay.records import (
     RetainReport,
     RunReport,
     SampleReport,
+    SavedFilter,
     SettleReport,
     no_progress,
 )
@@ -70,9 +86,7 @@ class Operations(Protocol):
 
     def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport: ...
 
-    def neighbours(
-        self, request: NeighboursRequest, progress: Progress = no_progress
-    ) -> Neighbourhood: ...
+    def neighbours(self, request: NeighboursRequest, progress: Progress = no_progress) -> Neighbourhood: ...
 
     def evaluate(
         self, request: EvaluateRequest, progress: Progress = no_progress
@@ -86,7 +100,33 @@ class Operations(Protocol):
 
     def logs(self, request: LogsRequest, progress: Progress = no_progress) -> LogPage: ...
 
+    def breakdown(self, request: BreakdownRequest, progress: Progress = no_progress) -> Breakdown: ...
+
+    def pick(self, request: PickRequest, progress: Progress = no_progress) -> Picked: ...
+
+    def picks(self, request: PicksRequest, progress: Progress = no_progress) -> tuple[Pick, ...]: ...
+
+    def filters(
+        self, request: FiltersRequest, progress: Progress = no_progress
+    ) -> tuple[SavedFilter, ...]: ...
+
+    def save_filter(self, request: SaveFilterRequest, progress: Progress = no_progress) -> SavedFilter: ...
+
+    def remove_filter(self, request: RemoveFilterRequest, progress: Progress = no_progress) -> Written: ...
+
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo: ...
+
+    def policies(
+        self, request: PoliciesRequest, progress: Progress = no_progress
+    ) -> tuple[PolicyInfo, ...]: ...
+
+    def save_policy(self, request: SavePolicyRequest, progress: Progress = no_progress) -> PolicyInfo: ...
+
+    def remove_policy(self, request: RemovePolicyRequest, progress: Progress = no_progress) -> Written: ...
+
+    def priorities(
+        self, request: PrioritiesRequest, progress: Progress = no_progress
+    ) -> tuple[PriorityCount, ...]: ...
 
     def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport: ...
 
@@ -116,7 +156,17 @@ REQUESTS: Mapping[str, type[Any]] = {
     "estimate": EstimateRequest,
     "report": ReportRequest,
     "logs": LogsRequest,
+    "breakdown": BreakdownRequest,
+    "pick": PickRequest,
+    "picks": PicksRequest,
+    "filters": FiltersRequest,
+    "save_filter": SaveFilterRequest,
+    "remove_filter": RemoveFilterRequest,
     "todo": TodoRequest,
+    "policies": PoliciesRequest,
+    "save_policy": SavePolicyRequest,
+    "remove_policy": RemovePolicyRequest,
+    "priorities": PrioritiesRequest,
     "retain": RetainRequest,
     "forget": ForgetRequest,
     "remap": RemapRequest,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from assay.app.days import DayCache
+from assay.app.policies import PolicyShelf
+from assay.app.priorities import Rules
 from assay.config import Settings
 from assay.discovery.apply import Memory
 from assay.discovery.base import Embedder
@@ -17,7 +19,7 @@ from assay.metrics.base import Metric
 from assay.query import Condition, Names, parse, suggest
 from assay.records import MetricInfo, Price, Signal, Window
 from assay.sampling.base import Policy
-from assay.store.state import State, list_metrics
+from assay.store.state import State, list_filters, list_metrics
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.scope import Question
 
@@ -32,12 +34,13 @@ class Parts:
     state: State
     metrics: Mapping[str, Metric]
     declared: Mapping[str, MetricInfo]
-    policies: Mapping[str, Policy]
+    policies: PolicyShelf
     signals: Sequence[tuple[Signal, Condition]]
     words: Mapping[str, Sequence[str]]
     prices: Sequence[Price]
     provider: Callable[[], Provider]
     clock: Callable[[], datetime]
+    priorities: Rules = ()
     redactor: Redactor | None = None
     embedder: Embedder | None = None
     embedded: Memory = field(default_factory=dict)
@@ -104,7 +107,14 @@ class Parts:
             signals=frozenset(signal.name for signal, _ in self.signals),
             metrics=frozenset(self.infos()),
             words=frozenset(self.words),
+            policies=frozenset(self.policies),
+            saved=self.saved(),
+            priorities=self.priorities,
         )
+
+    def saved(self) -> dict[str, str]:
+        """The filters that somebody gave a name."""
+        return {saved.name: saved.text for saved in list_filters(self.state, self.project)}
 
     def parse(self, text: str) -> Condition | None:
         """The condition that a filter says; None for an empty one. Raises FilterError."""

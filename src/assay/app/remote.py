@@ -17,21 +17,32 @@ from assay.app.hold import Holder
 from assay.app.operations import to_json
 from assay.app.requests import (
     BackupRequest,
+    BreakdownRequest,
     EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
     ExportRequest,
+    FiltersRequest,
     ForgetRequest,
     Located,
     LocateRequest,
     LogsRequest,
     NeighboursRequest,
+    Picked,
+    PickRequest,
+    PicksRequest,
+    PoliciesRequest,
+    PrioritiesRequest,
     RecordRequest,
     RemapRequest,
+    RemoveFilterRequest,
+    RemovePolicyRequest,
     ReportRequest,
     RetainRequest,
     SampleRequest,
+    SaveFilterRequest,
+    SavePolicyRequest,
     SettleRequest,
     SpansRequest,
     Todo,
@@ -40,12 +51,16 @@ from assay.app.requests import (
 )
 from assay.records import (
     BackupReport,
+    Breakdown,
     Check,
     EmbedReport,
     Estimate,
     ForgetReport,
     LogPage,
     Neighbourhood,
+    Pick,
+    PolicyInfo,
+    PriorityCount,
     Progress,
     Received,
     RemapReport,
@@ -53,6 +68,7 @@ from assay.records import (
     RetainReport,
     RunReport,
     SampleReport,
+    SavedFilter,
     SettleReport,
     no_progress,
 )
@@ -125,8 +141,40 @@ class RemoteApplication:
     def logs(self, request: LogsRequest, progress: Progress = no_progress) -> LogPage:
         return self._call("logs", request, progress, LogPage)
 
+    def breakdown(self, request: BreakdownRequest, progress: Progress = no_progress) -> Breakdown:
+        return self._call("breakdown", request, progress, Breakdown)
+
+    def pick(self, request: PickRequest, progress: Progress = no_progress) -> Picked:
+        return self._call("pick", request, progress, Picked)
+
+    def picks(self, request: PicksRequest, progress: Progress = no_progress) -> tuple[Pick, ...]:
+        return self._call("picks", request, progress, tuple[Pick, ...])
+
+    def filters(self, request: FiltersRequest, progress: Progress = no_progress) -> tuple[SavedFilter, ...]:
+        return self._call("filters", request, progress, tuple[SavedFilter, ...])
+
+    def save_filter(self, request: SaveFilterRequest, progress: Progress = no_progress) -> SavedFilter:
+        return self._call("save_filter", request, progress, SavedFilter)
+
+    def remove_filter(self, request: RemoveFilterRequest, progress: Progress = no_progress) -> Written:
+        return self._call("remove_filter", request, progress, Written)
+
     def todo(self, request: TodoRequest, progress: Progress = no_progress) -> Todo:
         return self._call("todo", request, progress, Todo)
+
+    def policies(self, request: PoliciesRequest, progress: Progress = no_progress) -> tuple[PolicyInfo, ...]:
+        return self._call("policies", request, progress, tuple[PolicyInfo, ...])
+
+    def save_policy(self, request: SavePolicyRequest, progress: Progress = no_progress) -> PolicyInfo:
+        return self._call("save_policy", request, progress, PolicyInfo)
+
+    def remove_policy(self, request: RemovePolicyRequest, progress: Progress = no_progress) -> Written:
+        return self._call("remove_policy", request, progress, Written)
+
+    def priorities(
+        self, request: PrioritiesRequest, progress: Progress = no_progress
+    ) -> tuple[PriorityCount, ...]:
+        return self._call("priorities", request, progress, tuple[PriorityCount, ...])
 
     def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport:
         return self._call("retain", request, progress, RetainReport)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from assay.records import Goal, MetricKind, Unit
 
@@ -193,6 +193,27 @@ class PicksRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FiltersRequest:
+    """Every filter that somebody gave a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveFilterRequest:
+    """Give a filter a name: `saved.NAME` asks for it. It takes the place of one of the same name."""
+
+    name: str
+    filter: str
+    unit: Unit = "conversation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFilterRequest:
+    """Forget a saved filter."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TodoRequest:
     """The logs drawn for people that have no label of this metric yet; with `picked` those that
     somebody picked instead."""
@@ -263,3 +284,32 @@ class ExportRequest:
     filter: str = ""
     range: Span = Span()
     log_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoliciesRequest:
+    """Every policy: those of assay.toml and the saved ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavePolicyRequest:
+    """Keep a policy under this name; `settings` are what a `[policies.NAME]` table would say."""
+
+    name: str
+    settings: dict[str, Any]
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovePolicyRequest:
+    """Forget a saved policy. What it has decided stays."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrioritiesRequest:
+    """The rules of priority, and how many logs of the range each level has."""
+
+    unit: Unit = "conversation"
+    range: Span = Span()

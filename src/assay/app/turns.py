@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
 
 from assay.app.parts import Parts
 from assay.errors import StoreError
+from assay.records import Progress
 from assay.store.state import release_lease, take_lease
 
 log = logging.getLogger(__name__)
@@ -18,6 +21,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=2)
 """How long a process that was killed keeps others waiting."""
 LOOK_S = 0.25
+TURN_S = 0.5
 
 
 class Turn(Protocol):
@@ -100,3 +104,14 @@ class _Processes:
                     )
             except StoreError as error:
                 log.warning("%s: the lease could not be prolonged: %s", self._name, error)
+
+
+@contextmanager
+def in_turn(lock: Turn, progress: Progress) -> Iterator[None]:
+    """Wait until no other caller has the lock, saying so: whoever has gone away waits no longer."""
+    while not lock.acquire(timeout=TURN_S):
+        progress("waiting for another", 0, None)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assay.app import tallies
+from assay.app.facets import break_down
 from assay.app.parts import Parts
 from assay.records import (
     ConversationPage,
+    Exploration,
+    Level,
     LogPage,
     MetricInfo,
     OpenPage,
@@ -20,8 +23,10 @@ from assay.records import (
     Unit,
     Window,
 )
+from assay.store.state.picks import picked_among
 from assay.store.telemetry import logs, scores, selections
 from assay.store.telemetry.arrivals import read_open
+from assay.store.telemetry.priority import priorities_of
 
 
 def list_logs(
@@ -33,20 +38,28 @@ def list_logs(
     limit: int,
     after: str | None,
     budget_ms: float | None = None,
+    tally: logs.Tally | None = None,
 ) -> LogPage:
     """Logs that the filter holds of, newest first. Raises FilterError.
 
-    With a budget, a page of a large store says how far back it has searched and counted."""
+    With a budget, a page of a large store says how far back it has searched and counted. `tally` is
+    what was counted already."""
     asked: dict[str, Any] = {"words": parts.words, "now": parts.clock()}
     condition, t = parts.parse(text), parts.telemetry
     page = logs.list_logs(t, unit, window, condition, limit=limit, after=after, budget_ms=budget_ms, **asked)
     counting_ms = budget_ms / 2 if budget_ms is not None else None
-    if condition is None:
+    if tally is not None:
+        pass
+    elif condition is None:
         tally = logs.Tally(tallies.count_all(parts, unit, window), None)
     else:
         tally = logs.tally_logs(t, unit, window, condition, budget_ms=counting_ms, **asked)
-    told = _scores(parts, unit, {row.log_id: row.started for row in page.rows})
-    rows = tuple(replace(row, scores=told.get(row.log_id, ())) for row in page.rows)
+    begun = {row.log_id: row.started for row in page.rows}
+    told, levels = _scores(parts, unit, begun), _priorities(parts, unit, begun)
+    rows = tuple(
+        replace(row, scores=told.get(row.log_id, ()), priority=levels.get(row.log_id, "low"))
+        for row in page.rows
+    )
     return LogPage(
         unit=unit,
         filter=text,
@@ -56,6 +69,32 @@ def list_logs(
         total_since=tally.since,
         searched_to=page.searched_to,
     )
+
+
+def explore(
+    parts: Parts,
+    unit: Unit,
+    text: str,
+    window: Window,
+    *,
+    limit: int,
+    after: str | None,
+    budget_ms: float | None = None,
+) -> Exploration:
+    """The list, with what it is made of, and which of its logs are picked. Raises FilterError."""
+    made = break_down(parts, unit, text, window, budget_ms=budget_ms)
+    page = list_logs(
+        parts,
+        unit,
+        text,
+        window,
+        limit=limit,
+        after=after,
+        budget_ms=budget_ms,
+        tally=logs.Tally(made.total, made.since),
+    )
+    ids = [row.log_id for row in page.rows]
+    return Exploration(page=page, breakdown=made, picked=picked_among(parts.state, parts.project, unit, ids))
 
 
 def open_logs(parts: Parts, limit: int) -> OpenPage:
@@ -71,8 +110,10 @@ def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
     times = {row.turn.interaction_id: row.turn.started for row in page.turns}
     own = {conversation_id: page.facts.started}
     told, decided = _scores(parts, "interaction", times), _selections(parts, "interaction", times)
+    level = _priorities(parts, "conversation", own).get(conversation_id, "low")
     return replace(
         page,
+        facts=replace(page.facts, priority=level),
         turns=tuple(
             replace(
                 row,
@@ -84,6 +125,10 @@ def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
         scores=_scores(parts, "conversation", own).get(conversation_id, ()),
         selections=_selections(parts, "conversation", own).get(conversation_id, ()),
     )
+
+
+def _priorities(parts: Parts, unit: Unit, begun: Mapping[str, datetime]) -> dict[str, Level]:
+    return priorities_of(parts.telemetry, unit, begun, parts.priorities, parts.words)
 
 
 def _scores(parts: Parts, unit: Unit, begun: Mapping[str, datetime]) -> dict[str, tuple[ScoreRow, ...]]:

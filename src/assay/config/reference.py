@@ -30,7 +30,9 @@ def settings_page() -> str:
             parts.append(_table(heading, section))
     parts.append(
         "## `[words]`\n\nWord lists of your own: a name and its phrases, for `field mentions @name` in "
-        'filters.\n\n```toml\n[words]\nlegal = ["my lawyer", "sue you", "court"]\n```\n'
+        "filters. With the name of a built-in list it takes its place; `NAME.LANGUAGE` adds to it.\n\n"
+        '```toml\n[words]\nlegal = ["my lawyer", "sue you", "court"]\n'
+        '"refusal.fr" = ["je ne peux pas", "je refuse"]\n```\n'
     )
     return "\n".join(parts)
 
@@ -42,6 +44,8 @@ def _section(name: str, field: FieldInfo) -> tuple[type[BaseModel] | None, str]:
     arguments = get_args(kind)
     if get_origin(kind) is dict and isinstance(arguments[1], type) and issubclass(arguments[1], BaseModel):
         return arguments[1], f"`[{name}.NAME]`"
+    if get_origin(kind) is tuple and isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
+        return arguments[0], f"`[[{name}]]`"
     return None, ""
 
 

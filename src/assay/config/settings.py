@@ -13,9 +13,12 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from assay.errors import ConfigError
-from assay.records import Goal, Severity, Unit
+from assay.records import Goal, Level, Severity, Unit
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+ListName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][a-z]{2,3})?$", max_length=64)
+]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=1)]
 Redaction = Literal["off", "mask", "hash", "drop"]
@@ -65,6 +68,9 @@ class ServerSettings(Section):
     )
     allowed_hosts: tuple[str, ...] = Field((), description="Further host names that browsers may use.")
     settle_every_s: float = Field(10.0, gt=0, description="How often new conversations get their signals.")
+    sample: bool = Field(
+        True, description="Whether policies decide on logs as they settle; off, `assay sample` does."
+    )
 
 
 class IngestSettings(Section):
@@ -196,6 +202,11 @@ class PolicySettings(Section):
     strata: tuple[StratumSettings, ...] = Field((), description="Groups with a size or rate of their own.")
 
 
+class PrioritySettings(Section):
+    level: Level = Field(description="high, medium or low.")
+    when: str = Field(description="Which logs have it, in the filter language. The first match wins.")
+
+
 class MetricSettings(Section):
     policy: str = Field("", description="The policy whose selections it scores: the first, if empty.")
     kind: Literal["human"] | None = Field(None, description="`human`: only people answer it; no code.")
@@ -206,10 +217,17 @@ class MetricSettings(Section):
 
 
 class SignalSettings(Section):
-    expression: str = Field(description="When it is raised, in the filter language.")
+    expression: str = Field("", description="When it is raised, in the filter language.")
+    sql: str = Field("", description="Or: when it is raised, as one SQL expression over a log's facts.")
     unit: Unit = Field("interaction", description="What it is raised on.")
     severity: Severity = Field("medium", description="info, low, medium or high.")
     meaning: str = Field("", description="One line for people.")
+
+    @model_validator(mode="after")
+    def _is_said_once(self) -> SignalSettings:
+        if bool(self.expression.strip()) == bool(self.sql.strip()):
+            raise ValueError("a signal has an expression or sql, one of them")
+        return self
 
 
 class ThresholdSettings(Section):
@@ -217,6 +235,30 @@ class ThresholdSettings(Section):
     expensive_usd: float = Field(0.5, gt=0, description="`signal.expensive`: a log cost more.")
     many_tokens: int = Field(50_000, gt=0, description="`signal.many_tokens`: a log used more.")
     long_turns: int = Field(8, gt=1, description="`signal.long_conversation`: this many turns or more.")
+    unusual_z: float = Field(
+        4.0,
+        gt=0,
+        description="`signal.slow_for_route`, `signal.expensive_for_route`: so many robust standard "
+        "deviations above what is usual, on a logarithmic scale.",
+    )
+    repeated_calls: int = Field(
+        3, gt=1, description="`signal.tool_loop`: the same call was made so often for one answer."
+    )
+    unfamiliar: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="`signal.out_of_scope`: this part of a request's telling words, or more, is in no "
+        "request of the reference set.",
+    )
+
+
+class ReferenceSettings(Section):
+    file: str = Field(
+        "",
+        description="Requests that are in scope, beside assay.toml: JSON lines with `input`, as cases have, "
+        "or a text file with one a line. `signal.out_of_scope` compares with them.",
+    )
 
 
 def _default_policies() -> dict[str, PolicySettings]:
@@ -236,11 +278,13 @@ class Settings(Section):
     judge: JudgeSettings = JudgeSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
+    reference: ReferenceSettings = ReferenceSettings()
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     policies: dict[Name, PolicySettings] = Field(default_factory=_default_policies)
+    priorities: tuple[PrioritySettings, ...] = ()
     metrics: dict[Name, MetricSettings] = Field(default_factory=dict)
     signals: dict[Name, SignalSettings] = Field(default_factory=dict)
-    words: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    words: dict[ListName, tuple[str, ...]] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
     api_key: str = Field(default="", exclude=True, repr=False)

@@ -11,7 +11,8 @@ Level = Literal["high", "medium", "low"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorityCount:
-    """How many logs have a priority."""
+    """How many logs have a priority, and the rules that give it, as filters."""
 
     level: Level
+    rules: tuple[str, ...]
     logs: int

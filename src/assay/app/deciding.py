@@ -1,0 +1,74 @@
+"""What decides which logs come first and which are drawn: listed, saved, removed, counted."""
+
+from __future__ import annotations
+
+from assay.app.parts import Parts
+from assay.app.requests import RemovePolicyRequest, SavePolicyRequest, Written
+from assay.errors import CallerError
+from assay.query import to_text
+from assay.records import PolicyInfo, PriorityCount, Unit, Window
+from assay.sampling.base import Policy, version_of
+from assay.store.state.policies import SavedPolicy
+from assay.store.telemetry.priority import count_priorities
+
+
+def list_policies(parts: Parts) -> tuple[PolicyInfo, ...]:
+    """Every policy, those of assay.toml first; of the saved ones also those that decide nothing, and why."""
+    given = parts.settings.policies
+    own = (
+        PolicyInfo(
+            name=name,
+            origin="file",
+            settings=given[name].model_dump(mode="json", exclude_defaults=True),
+            unit=policy.unit,
+            version=version_of(policy),
+        )
+        for name, policy in parts.policies.given.items()
+    )
+    return (*own, *(_saved(row, found) for row, found in parts.policies.rows()))
+
+
+def save_policy(parts: Parts, request: SavePolicyRequest) -> PolicyInfo:
+    """Keep a policy: it decides from the next pass on. Raises CallerError, ConfigError."""
+    parts.policies.save(request.name, request.settings, replace=request.replace, now=parts.clock())
+    (made,) = (info for info in list_policies(parts) if (info.name, info.origin) == (request.name, "saved"))
+    return made
+
+
+def remove_policy(parts: Parts, request: RemovePolicyRequest) -> Written:
+    """Forget a saved policy, unless a metric goes by it. What it has decided stays."""
+    followers = [name for name, metric in parts.settings.metrics.items() if metric.policy == request.name]
+    if followers and request.name not in parts.policies.given:
+        raise CallerError(
+            f"policy {request.name}: metrics.{followers[0]} of assay.toml goes by it; change that first"
+        )
+    parts.policies.remove(request.name)
+    return Written(rows=1)
+
+
+def list_priorities(parts: Parts, unit: Unit, window: Window) -> tuple[PriorityCount, ...]:
+    """The levels, their rules, and how many of the window's logs have each."""
+    counts = count_priorities(parts.telemetry, unit, window, parts.priorities, parts.words)
+    return tuple(
+        PriorityCount(
+            level=level,
+            rules=tuple(to_text(rule) for own, rule in parts.priorities if own == level),
+            logs=logs,
+        )
+        for level, logs in counts.items()
+    )
+
+
+def _saved(row: SavedPolicy, found: Policy | str) -> PolicyInfo:
+    if isinstance(found, str):
+        return PolicyInfo(
+            name=row.name, origin="saved", settings=row.settings, saved_at=row.saved_at, problem=found
+        )
+    return PolicyInfo(
+        name=row.name,
+        origin="saved",
+        settings=row.settings,
+        unit=found.unit,
+        version=version_of(found),
+        saved_at=row.saved_at,
+    )
