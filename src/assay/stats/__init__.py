@@ -8,4 +8,5 @@ small       intervals for few labels (MOVER-Jeffreys, Clopper-Pearson)
 choose      which of them when, and how many labels are missing
 multiple    many comparisons at once
 logistic    chances from many sparse columns and few outcomes
+design      what a sample will be worth, before it is drawn
 """
