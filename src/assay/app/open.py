@@ -6,6 +6,7 @@ import importlib
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from assay.app.application import Application, utc_now
@@ -13,6 +14,7 @@ from assay.app.hold import Hold, acquire_hold, hold_folder
 from assay.app.parts import Parts
 from assay.app.policies import PolicyShelf
 from assay.app.priorities import make_rules
+from assay.app.raising import Raising
 from assay.config import Settings
 from assay.discovery.base import Embedder
 from assay.discovery.endpoint import Vectorizer
@@ -23,16 +25,27 @@ from assay.ingest.redact import Redactor, Rules
 from assay.llm.base import Provider
 from assay.llm.prices import merged, read_prices, shipped_prices
 from assay.metrics.base import Metric
-from assay.metrics.load import load_metrics
+from assay.metrics.load import Team, load_team
 from assay.query import Names, parse, suggest
 from assay.records import MetricInfo, Price
 from assay.sampling.apply import group_logs
 from assay.sampling.base import Policy
 from assay.sampling.load import load_policy
-from assay.signals import Thresholds, catalogue, define, load_words, parse_signals
+from assay.signals import (
+    Thresholds,
+    catalogue,
+    define,
+    find_stems,
+    load_languages,
+    load_words,
+    parse_signals,
+)
+from assay.signals.familiar import read_requests
+from assay.signals.parsed import Parsed
 from assay.store.state import State, open_state
 from assay.store.telemetry.connection import Telemetry, open_telemetry
 from assay.store.telemetry.engine import Appetite
+from assay.store.telemetry.own import checked
 
 
 class OpenApplication(Application):
@@ -88,13 +101,9 @@ def wire(
 ) -> Callable[[Telemetry], Parts]:
     """Everything but the telemetry store, checked before that is opened, which takes a second."""
     words = load_words(settings.words)
-    own = [
-        define(name, signal.expression, unit=signal.unit, severity=signal.severity, meaning=signal.meaning)
-        for name, signal in settings.signals.items()
-    ]
-    thresholds = Thresholds(**settings.thresholds.model_dump())
-    signals = parse_signals((*catalogue(thresholds), *own), words)
-    metrics = load_metrics(settings.metrics_file) if settings.metrics_file.exists() else {}
+    team = load_team(settings.metrics_file) if settings.metrics_file.exists() else Team({}, {})
+    metrics = team.metrics
+    signals = make_signals(settings, team, words)
     policies = {name: load_policy(name, policy.model_dump()) for name, policy in settings.policies.items()}
     names = Names(signals=frozenset(signal.name for signal, _ in signals), words=frozenset(words))
     priorities = make_rules(settings.priorities, (signal for signal, _ in signals), names)
@@ -110,6 +119,8 @@ def wire(
     prices = load_prices(settings)
     redactor = make_redactor(settings)
     embedder = make_embedder(settings, words)
+    file = settings.reference.file
+    familiar = find_stems(read_requests(settings.folder / file), words) if file else ()
     return lambda telemetry: Parts(
         settings=settings,
         telemetry=telemetry,
@@ -118,13 +129,44 @@ def wire(
         declared=declared,
         policies=shelf,
         priorities=priorities,
-        signals=signals,
+        signals=compile_signals(telemetry, signals),
         words=words,
+        raising=Raising(team.signals, clock),
+        languages=load_languages(),
+        familiar=familiar,
         prices=prices,
         redactor=redactor,
         provider=lambda: make_provider(settings),
         clock=clock,
         embedder=embedder,
+    )
+
+
+def make_signals(settings: Settings, team: Team, words: Mapping[str, Sequence[str]]) -> tuple[Parsed, ...]:
+    """The built-in signals, those of assay.toml, those of the team's file. Raises FilterError and
+    ConfigError for a wrong one."""
+    own = [
+        define(
+            name,
+            signal.expression,
+            sql=signal.sql,
+            unit=signal.unit,
+            severity=signal.severity,
+            meaning=signal.meaning,
+        )
+        for name, signal in settings.signals.items()
+    ]
+    made = [batch.signal for batch in team.signals.values()]
+    thresholds = Thresholds(**settings.thresholds.model_dump())
+    return parse_signals((*catalogue(thresholds), *own, *made), words)
+
+
+def compile_signals(telemetry: Telemetry, signals: Sequence[Parsed]) -> tuple[Parsed, ...]:
+    """The signals with the team's SQL as the store has checked it. Raises FilterError for a wrong one."""
+    sql = checked(telemetry, [signal for signal, _ in signals])
+    return tuple(
+        (replace(signal, sql=sql[signal.name]) if signal.sql else signal, condition)
+        for signal, condition in signals
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from assay.app.days import DayCache
 from assay.app.policies import PolicyShelf
 from assay.app.priorities import Rules
+from assay.app.raising import Raising
 from assay.config import Settings
 from assay.discovery.apply import Memory
 from assay.discovery.base import Embedder
@@ -17,8 +18,9 @@ from assay.ingest.redact import Redactor
 from assay.llm.base import Provider
 from assay.metrics.base import Metric
 from assay.query import Condition, Names, parse, suggest
-from assay.records import MetricInfo, Price, Signal, Window
+from assay.records import MetricInfo, Price, Window
 from assay.sampling.base import Policy
+from assay.signals.parsed import Parsed
 from assay.store.state import State, list_filters, list_metrics
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.scope import Question
@@ -27,7 +29,9 @@ from assay.store.telemetry.scope import Question
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """`metrics` are those of the team's file; `declared` those that only people answer. `signals`
-    come with their parsed conditions, `words` are every list that `mentions` may name."""
+    come with their parsed conditions, and `raising` runs those that are functions; `words` are every
+    list that `mentions` may name, `languages` what each is known by, and `familiar` the stems of the
+    reference set."""
 
     settings: Settings
     telemetry: Telemetry
@@ -35,12 +39,15 @@ class Parts:
     metrics: Mapping[str, Metric]
     declared: Mapping[str, MetricInfo]
     policies: PolicyShelf
-    signals: Sequence[tuple[Signal, Condition]]
+    signals: Sequence[Parsed]
     words: Mapping[str, Sequence[str]]
     prices: Sequence[Price]
     provider: Callable[[], Provider]
     clock: Callable[[], datetime]
     priorities: Rules = ()
+    raising: Raising
+    languages: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    familiar: Sequence[str] = ()
     redactor: Redactor | None = None
     embedder: Embedder | None = None
     embedded: Memory = field(default_factory=dict)

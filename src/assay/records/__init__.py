@@ -56,7 +56,15 @@ from assay.records.run import (
 from assay.records.saved import SavedFilter
 from assay.records.score import Failure, Fate, Outcome, Score, Skip
 from assay.records.selection import Selection, Stage
-from assay.records.signal import EVENTS, Severity, Signal
+from assay.records.signal import (
+    EVENTS,
+    BackfillReport,
+    Severity,
+    Signal,
+    SignalCount,
+    SignalFault,
+    SignalTable,
+)
 from assay.records.upkeep import BackupReport, Check, CopiedTable, RemapDay, RemapReport, Verdict
 from assay.records.window import Window
 
@@ -66,6 +74,7 @@ __all__ = [
     "Arrival",
     "ArrivalKind",
     "AttributeKey",
+    "BackfillReport",
     "BackupReport",
     "Breakdown",
     "Check",
@@ -130,6 +139,9 @@ __all__ = [
     "SettleReport",
     "Severity",
     "Signal",
+    "SignalCount",
+    "SignalFault",
+    "SignalTable",
     "Skip",
     "Stage",
     "StratumCount",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from assay.records.log import Unit
+from assay.records.window import Window
 
 Severity = Literal["info", "low", "medium", "high"]
 
@@ -37,3 +39,46 @@ class Signal:
     unit: Unit
     expression: str = ""
     sql: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalFault:
+    """A signal of the team's whose function went wrong: its logs carry no such signal."""
+
+    name: str
+    detail: str
+    logs: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalCount:
+    """A signal, and on how many of the window's logs of its unit, and of the window's conversations, it
+    was raised. `made_by` says who made it: assay, or the team and in what language."""
+
+    signal: Signal
+    made_by: Literal["assay", "expression", "sql", "python"]
+    raised: int
+    conversations: int
+    fault: SignalFault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalTable:
+    """Every signal in the order of codes, the team's own last, and how many logs there are."""
+
+    window: Window
+    interactions: int
+    conversations: int
+    rows: tuple[SignalCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillReport:
+    """Signals computed again over history: how many logs were looked at, and changed, on how many days."""
+
+    names: tuple[str, ...]
+    logs: int
+    changed: int
+    days: int
+    faults: tuple[SignalFault, ...] = ()
