@@ -101,7 +101,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
     Migration(number=9, title="facts that tell how an answer came about", statements=_telling),
-    Migration(number=12, title="what requests mean", statements=_meaning),
     Migration(number=11, title="more than one decision about a log", statements=_occasions),
     Migration(number=12, title="what requests mean", statements=_meaning),
     Migration(number=13, title="receipts of what each step has written", statements=_receipts),
