@@ -9,10 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 from tests.web.arrivals import STATUS
+from tests.web.desk import FakeDesk
 from tests.web.door import FakeDoor
 
 from assay.app.requests import ExportRequest
 from assay.errors import CallerError, FilterError, StoreError, UnknownName
+from assay.query.complete import Completion, Known, complete
 from assay.records import (
     Accounting,
     DayEstimate,
@@ -22,6 +24,9 @@ from assay.records import (
     IngestStatus,
     MetricInfo,
     MetricReport,
+    PolicyAccounting,
+    PolicyBooks,
+    PolicyInfo,
     Progress,
     Report,
     Selection,
@@ -34,6 +39,7 @@ from assay.records import (
 from assay.records.page import (
     ConversationPage,
     HourAccounting,
+    HourPolicy,
     LogPage,
     LogRow,
     OpenPage,
@@ -387,13 +393,14 @@ def selection(stage: Any, probability: float, draw: float, reason: str) -> Selec
     )
 
 
-class FakePages:
+class FakePages(FakeDesk):
     """Answers from the records above. Set `error` to have every method raise it."""
 
     project = "support-assistant"
     token = TOKEN
 
     def __init__(self, report: Report = REPORT) -> None:
+        super().__init__()
         self.answer = report
         self.error: Exception | None = None
         self.door = FakeDoor()
@@ -428,6 +435,33 @@ class FakePages:
         lost = replace(small, seen=41)
         return (HourAccounting(hour=START, accounting=small), HourAccounting(hour=MADE_AT, accounting=lost))
 
+    def accounting_by_policy(self, policy: str, window: Window | None = None) -> PolicyBooks:
+        self._fail()
+        if policy not in {one.name for one in self.policies()}:
+            raise UnknownName(f"no policy {policy!r}")
+        made = PolicyAccounting(
+            policy=policy,
+            unit="conversation",
+            seen=12_430,
+            filtered=0,
+            not_sampled=11_215,
+            pending=11,
+            drawn=1_204,
+            people=180,
+            added=7,
+        )
+        small = replace(made, seen=44, not_sampled=36, pending=0, drawn=8, people=1, added=0)
+        lost = replace(small, seen=46)
+        hours = (HourPolicy(hour=START, accounting=small), HourPolicy(hour=MADE_AT, accounting=lost))
+        of = tuple(one.accounting for one in self.answer.metrics if policy == "daily")
+        return PolicyBooks(accounting=made, hours=hours, metrics=of)
+
+    def policies(self) -> tuple[PolicyInfo, ...]:
+        self._fail()
+        daily = PolicyInfo(name="daily", origin="file", settings={"size": 200}, version="3f9a01c2d4e5")
+        saved = replace(daily, name="gold", origin="saved", settings={"rate": 0.5}, saved_at=MADE_AT)
+        return daily, saved, replace(saved, name="old", version="", problem="unknown signal `gone`")
+
     def list_logs(
         self,
         unit: Unit,
@@ -456,6 +490,11 @@ class FakePages:
             next=None if after else "1;c-4",
             **self.page,
         )
+
+    def complete(self, text: str, cursor: int, unit: Unit) -> tuple[Completion, ...]:
+        self._fail()
+        known = Known(signals={"refusal": SCRIPT}, values={"version": {CLOSING: unit}})
+        return tuple(complete(text, cursor, known))
 
     def open_logs(self, limit: int = 50) -> OpenPage:
         self._fail()

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 from starlette.testclient import TestClient
-from tests.web.fake import HOSTILE_ID, REPORT, TOKEN, FakePages
+from tests.web.fake import CLOSING, HOSTILE_ID, REPORT, SCRIPT, TOKEN, FakePages
 
 from assay.errors import FileError, ProviderError, StoreUnreachable
 from assay.records import MetricReport, Progress, Report
@@ -39,7 +39,16 @@ def test_records_survive_the_way_through_json(client: TestClient) -> None:
     address = "/api/conversations/" + quote(HOSTILE_ID, safe="")
     conversation = msgspec.json.decode(client.get(address).content, type=ConversationPage)
     assert conversation.turns[1].turn.output == "The policy says so. " * 52_429
-    assert len(client.get("/api/accounting/resolved").json()) == 2
+    assert [hour["accounting"]["lost"] for hour in client.get("/api/accounting/resolved").json()] == [0, 1]
+
+
+def test_policies_and_their_books(client: TestClient) -> None:
+    assert [one["name"] for one in client.get("/api/policies").json()] == ["daily", "gold", "old"]
+    books = client.get("/api/accounting/policies/daily").json()
+    assert (books["accounting"]["drawn"], books["accounting"]["balanced"]) == (1_204, True)
+    assert [hour["accounting"]["lost"] for hour in books["hours"]] == [0, 2]
+    assert [metric["metric"] for metric in books["metrics"]] == ["resolved", "valid_json", "tone"]
+    assert client.get("/api/accounting/policies/nope").status_code == 404
 
 
 def test_errors_are_json_with_their_place(client: TestClient, pages: FakePages) -> None:
@@ -57,6 +66,16 @@ def test_errors_are_json_with_their_place(client: TestClient, pages: FakePages) 
     pages.error = StoreUnreachable("no answer")
     reply = client.get("/api/report")
     assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+
+
+def test_a_filter_is_completed_where_the_cursor_stands(client: TestClient, pages: FakePages) -> None:
+    (found,) = client.get("/api/complete", params={"q": "signal.ref and judged", "cursor": "10"}).json()
+    assert found == {"insert": "refusal ", "start": 7, "end": 11, "kind": "signal", "meaning": SCRIPT}
+    (found,) = client.get("/api/complete?q=version = &unit=interaction").json()
+    assert (json.loads(found["insert"]), found["meaning"]) == (CLOSING, "interaction")
+    assert client.get("/api/complete?q=nothing like it ").json() == []
+    for wrong in ("cursor=-1", "cursor=1e3", "cursor=٣", "unit=talk"):
+        assert client.get(f"/api/complete?q=x&{wrong}").status_code == 400
 
 
 def test_an_operation_reports_progress_and_then_its_result(client: TestClient) -> None:

@@ -264,7 +264,20 @@ def test_explanation_has_the_numbers_and_the_formula(client: TestClient) -> None
 def test_operations_show_books_that_do_not_add_up(client: TestClient) -> None:
     page = read(client, "/operations?metric=resolved")
     assert "resolved by hour" in page.text
-    assert client.get("/operations").text.count('<span class="badge bad">no</span>') == 1
+    assert "The books of metric tone do not add up" in page.text
+    whole = client.get("/operations").text
+    assert whole.count('<span class="badge bad">') == whole.count('class="lost"') == 1
+
+
+def test_operations_show_what_each_policy_did(client: TestClient) -> None:
+    page = read(client, "/operations?policy=gold")
+    assert "gold by hour" in page.text
+    assert "by later news" in page.text.lower()
+    assert "old" not in [link.rpartition("=")[2] for link in page.links()]
+    lost = client.get("/operations?policy=gold").text
+    assert lost.count("2 lost") == 1
+    assert "policy daily, version" in page.text
+    assert "no policy" in read(client, "/operations?policy=nope", 404).text
 
 
 def test_unknown_pages_metrics_and_conversations(client: TestClient) -> None:

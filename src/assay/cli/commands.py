@@ -16,10 +16,12 @@ from assay.cli.imports import import_files
 from assay.cli.init import init
 from assay.cli.label import label
 from assay.cli.logs import logs
+from assay.cli.policies import policies, priorities
 from assay.cli.remap import remap
 from assay.cli.report import report
 from assay.cli.sample import sample
 from assay.cli.serve import serve
+from assay.cli.signals import signals_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +36,9 @@ app.command()(init)
 app.command()(serve)
 app.command("import")(import_files)
 app.command()(logs)
+app.command()(priorities)
+app.add_typer(policies, name="policies")
+app.add_typer(signals_app, name="signals")
 app.command()(sample)
 app.command()(embed)
 app.command()(neighbours)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from assay.errors import CallerError, UnknownName
-from assay.records import Unit
+from assay.records import Accounting, PolicyAccounting, Unit
 from assay.records.page import Step, Summed
 from assay.web.base import Site
 from assay.web.period import window_of
@@ -30,7 +30,21 @@ def estimate(site: Site, request: Request) -> Response:
 def accounting(site: Site, request: Request) -> Response:
     """The books of one metric by hour."""
     window = window_of(request.query_params)
-    return _json(site.app.accounting_by_hour(request.path_params["metric"], window))
+    hours = site.app.accounting_by_hour(request.path_params["metric"], window)
+    return _json([{"hour": one.hour, "accounting": _told(one.accounting)} for one in hours])
+
+
+def policy_books(site: Site, request: Request) -> Response:
+    """The books of one policy, by hour, and of the metrics that follow it."""
+    books = site.app.accounting_by_policy(request.path_params["policy"], window_of(request.query_params))
+    hours = [{"hour": one.hour, "accounting": _told(one.accounting)} for one in books.hours]
+    metrics = [_told(one) for one in books.metrics]
+    return _json({"accounting": _told(books.accounting), "hours": hours, "metrics": metrics})
+
+
+def policies(site: Site, request: Request) -> Response:
+    """Every policy: those of assay.toml and the saved ones."""
+    return _json(site.app.policies())
 
 
 def logs(site: Site, request: Request) -> Response:
@@ -45,6 +59,22 @@ def logs(site: Site, request: Request) -> Response:
         deep=query.get("deep", "") == "1",
     )
     return _json(page)
+
+
+def complete(site: Site, request: Request) -> Response:
+    """What may stand at the cursor of a filter; at its end, where no cursor is given."""
+    query = request.query_params
+    text, cursor = query.get("q", ""), query.get("cursor", "")
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 9):
+        raise CallerError(f"cursor={cursor[:40]!r} must be a number: how many characters stand before it")
+    place = int(cursor) if cursor else len(text)
+    return _json(site.app.complete(text, place, unit_of(query.get("unit", ""))))
+
+
+def breakdown(site: Site, request: Request) -> Response:
+    """The logs that a filter holds of, counted by time and by facts."""
+    query = request.query_params
+    return _json(site.app.break_down(unit_of(query.get("unit", "")), query.get("q", ""), window_of(query)))
 
 
 def open_logs(site: Site, request: Request) -> Response:
@@ -77,6 +107,12 @@ def conversation(site: Site, request: Request) -> Response:
 def ingest(site: Site, request: Request) -> Response:
     """How taking in goes: rates, lag, senders, and what was turned away; over the last hour."""
     return _json(site.app.ingest_status(window_of(request.query_params)))
+
+
+def _told(account: Accounting | PolicyAccounting) -> dict[str, Any]:
+    """An account with what its numbers leave open."""
+    told: dict[str, Any] = msgspec.to_builtins(account)
+    return told | {"lost": account.lost, "balanced": account.balanced}
 
 
 def unit_of(text: str) -> Unit:

@@ -7,14 +7,39 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from assay.app.requests import ExportRequest
+from assay.app.requests import (
+    ExportRequest,
+    FiltersRequest,
+    Picked,
+    PickRequest,
+    RemoveFilterRequest,
+    SaveFilterRequest,
+    SavePolicyRequest,
+    Written,
+)
 from assay.errors import AssayError
-from assay.records import Arrival, Feedback, IngestStatus, MetricReport, Progress, Report, Unit, Window
+from assay.query.complete import Completion
+from assay.records import (
+    Arrival,
+    Breakdown,
+    Exploration,
+    Feedback,
+    IngestStatus,
+    MetricReport,
+    PolicyInfo,
+    Progress,
+    Report,
+    SavedFilter,
+    Signal,
+    Unit,
+    Window,
+)
 from assay.records.page import (
     ConversationPage,
     HourAccounting,
     LogPage,
     OpenPage,
+    PolicyBooks,
     Received,
     Series,
     Step,
@@ -74,6 +99,14 @@ class Pages(Protocol):
         """The books of one metric, oldest hour first."""
         ...
 
+    def accounting_by_policy(self, policy: str, window: Window | None = None) -> PolicyBooks:
+        """What a policy did with every log, by the hour, and the books of the metrics that follow it."""
+        ...
+
+    def policies(self) -> tuple[PolicyInfo, ...]:
+        """Every policy, those of assay.toml first."""
+        ...
+
     def list_logs(
         self,
         unit: Unit,
@@ -86,6 +119,51 @@ class Pages(Protocol):
     ) -> LogPage:
         """Logs that the filter holds of, newest first; here `window` None means all time. Unless
         `deep`, a page of a large store is given soon and says how far it has searched and counted."""
+        ...
+
+    def complete(self, text: str, cursor: int, unit: Unit) -> tuple[Completion, ...]:
+        """What may stand at the cursor of a filter that is being written, the likeliest first."""
+        ...
+
+    def explore(
+        self,
+        unit: Unit,
+        filter_text: str,
+        *,
+        window: Window | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        deep: bool = False,
+    ) -> Exploration:
+        """A page of the list, what the list is made of, and which of the logs are picked: as `list_logs`."""
+        ...
+
+    def break_down(self, unit: Unit, filter_text: str, window: Window | None = None) -> Breakdown:
+        """What the list is made of, all of it counted. Raises FilterError."""
+        ...
+
+    def known_signals(self) -> Mapping[str, Signal]:
+        """Every signal by name."""
+        ...
+
+    def pick(self, request: PickRequest) -> Picked:
+        """Put logs beside those drawn for people, or take them away again."""
+        ...
+
+    def filters(self, request: FiltersRequest) -> tuple[SavedFilter, ...]:
+        """Every filter that has a name."""
+        ...
+
+    def save_filter(self, request: SaveFilterRequest) -> SavedFilter:
+        """Give a filter a name. Raises CallerError, FilterError."""
+        ...
+
+    def remove_filter(self, request: RemoveFilterRequest) -> Written:
+        """Forget a filter's name. Raises UnknownName, CallerError."""
+        ...
+
+    def save_policy(self, request: SavePolicyRequest) -> PolicyInfo:
+        """Keep a policy, which decides from then on. Raises CallerError, ConfigError."""
         ...
 
     def open_logs(self, limit: int = 50) -> OpenPage:

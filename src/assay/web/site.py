@@ -18,7 +18,20 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from assay.web import api, assets, export, feedback, ingest, logs, operations, overview, receive, run
+from assay.web import (
+    api,
+    assets,
+    conversation,
+    desk,
+    export,
+    feedback,
+    ingest,
+    logs,
+    operations,
+    overview,
+    receive,
+    run,
+)
 from assay.web.base import Pages, Site
 from assay.web.body import MEBIBYTE, Intake
 from assay.web.charts import Charts
@@ -60,8 +73,10 @@ def create_web(
     routes = [
         Route("/", view(overview.overview)),
         Route("/logs", view(logs.logs)),
-        Route("/conversations", view(logs.conversation)),
-        Route("/conversations/{id:path}", view(logs.conversation)),
+        Route("/logs/summary", view(logs.summary)),
+        *desk.routes(site),
+        Route("/conversations", view(conversation.conversation)),
+        Route("/conversations/{id:path}", view(conversation.conversation)),
         Route("/metrics", view(overview.metrics)),
         Route("/explain/{metric}", view(overview.explain)),
         Route("/operations", view(operations.operations)),
@@ -70,14 +85,18 @@ def create_web(
         *feedback.routes(site),
         Route("/api/report", view(api.report)),
         Route("/api/estimate/{metric}", view(api.estimate)),
+        Route("/api/accounting/policies/{policy}", view(api.policy_books)),
         Route("/api/accounting/{metric}", view(api.accounting)),
+        Route("/api/policies", view(api.policies)),
         Route("/api/logs", view(api.logs)),
+        Route("/api/complete", view(api.complete)),
         Route("/api/arrivals", view(api.open_logs)),
+        Route("/api/breakdown", view(api.breakdown)),
         Route("/api/series", view(api.series)),
         Route("/api/conversations", view(api.conversation)),
         Route("/api/conversations/{id:path}", view(api.conversation)),
         Route("/api/ingest", view(api.ingest)),
-        Route("/api/export/{kind}", export.Exports(site).rows),
+        Route("/api/export/{kind}", export.Exports(site).rows, methods=["GET", "POST"]),
         Route("/api/run/{operation}", partial(run.run_operation, site, payloads), methods=["POST"]),
         Route("/healthz", lambda request: PlainTextResponse("ok\n")),
         Route("/static/vega.js", view(assets.chart_script)),
