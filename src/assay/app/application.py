@@ -24,6 +24,7 @@ from assay.app import (
     marks,
     meaning,
     picks,
+    signals,
     tallies,
     upkeep,
     views,
@@ -36,6 +37,7 @@ from assay.app.filters import Completing
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
+    BackfillRequest,
     BackupRequest,
     BreakdownRequest,
     EmbedRequest,
@@ -64,6 +66,7 @@ from assay.app.requests import (
     SaveFilterRequest,
     SavePolicyRequest,
     SettleRequest,
+    SignalsRequest,
     Span,
     SpansRequest,
     Todo,
@@ -78,6 +81,7 @@ from assay.query import suggest
 from assay.query.complete import Completion
 from assay.records import (
     Arrival,
+    BackfillReport,
     BackupReport,
     Breakdown,
     Check,
@@ -107,6 +111,7 @@ from assay.records import (
     Series,
     SettleReport,
     Signal,
+    SignalTable,
     Unit,
     Window,
     no_progress,
@@ -280,6 +285,23 @@ class Application:
         with in_turn(self._keeping, progress):
             done = upkeep.remap(self._parts, settle, progress, again=request.again)
         self._reports.clear()
+        return done
+
+    def signals(self, request: SignalsRequest, progress: Progress = no_progress) -> SignalTable:
+        """How often each signal was raised: in the last days that have logs, where no range is given."""
+        asked = request.range
+        if asked.since or asked.until:
+            return signals.list_signals(self._parts, self._window(asked, whole=True))
+        every = tallies.data_window(self._parts)
+        return signals.list_signals(self._parts, signals.lately(every, self._parts.clock()))
+
+    def backfill(self, request: BackfillRequest, progress: Progress = no_progress) -> BackfillReport:
+        self._refuse_changed()
+        with in_turn(self._settling, progress):
+            window = self._window(request.range, whole=True)
+            done = signals.backfill(self._parts, request.names, window, progress)
+        if done.changed:
+            self._reports.clear()
         return done
 
     def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport:

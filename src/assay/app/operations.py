@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from assay.app.requests import (
+    BackfillRequest,
     BackupRequest,
     BreakdownRequest,
     EmbedRequest,
@@ -37,6 +38,7 @@ from assay.app.requests import (
     SaveFilterRequest,
     SavePolicyRequest,
     SettleRequest,
+    SignalsRequest,
     SpansRequest,
     Todo,
     TodoRequest,
@@ -44,6 +46,7 @@ from assay.app.requests import (
 )
 from assay.errors import CallerError, UnknownName
 from assay.records import (
+    BackfillReport,
     BackupReport,
     Breakdown,
     Check,
@@ -64,6 +67,7 @@ from assay.records import (
     SampleReport,
     SavedFilter,
     SettleReport,
+    SignalTable,
     no_progress,
 )
 
@@ -133,6 +137,10 @@ class Operations(Protocol):
     def forget(self, request: ForgetRequest, progress: Progress = no_progress) -> ForgetReport: ...
     def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport: ...
 
+    def signals(self, request: SignalsRequest, progress: Progress = no_progress) -> SignalTable: ...
+
+    def backfill(self, request: BackfillRequest, progress: Progress = no_progress) -> BackfillReport: ...
+
     def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport: ...
 
     def examine(self, request: ExamineRequest, progress: Progress = no_progress) -> tuple[Check, ...]: ...
@@ -170,6 +178,8 @@ REQUESTS: Mapping[str, type[Any]] = {
     "retain": RetainRequest,
     "forget": ForgetRequest,
     "remap": RemapRequest,
+    "signals": SignalsRequest,
+    "backfill": BackfillRequest,
     "backup": BackupRequest,
     "examine": ExamineRequest,
 }

@@ -16,6 +16,7 @@ from assay import errors
 from assay.app.hold import Holder
 from assay.app.operations import to_json
 from assay.app.requests import (
+    BackfillRequest,
     BackupRequest,
     BreakdownRequest,
     EmbedRequest,
@@ -44,12 +45,14 @@ from assay.app.requests import (
     SaveFilterRequest,
     SavePolicyRequest,
     SettleRequest,
+    SignalsRequest,
     SpansRequest,
     Todo,
     TodoRequest,
     Written,
 )
 from assay.records import (
+    BackfillReport,
     BackupReport,
     Breakdown,
     Check,
@@ -70,6 +73,7 @@ from assay.records import (
     SampleReport,
     SavedFilter,
     SettleReport,
+    SignalTable,
     no_progress,
 )
 
@@ -184,6 +188,12 @@ class RemoteApplication:
 
     def remap(self, request: RemapRequest, progress: Progress = no_progress) -> RemapReport:
         return self._call("remap", request, progress, RemapReport)
+
+    def signals(self, request: SignalsRequest, progress: Progress = no_progress) -> SignalTable:
+        return self._call("signals", request, progress, SignalTable)
+
+    def backfill(self, request: BackfillRequest, progress: Progress = no_progress) -> BackfillReport:
+        return self._call("backfill", request, progress, BackfillReport)
 
     def backup(self, request: BackupRequest, progress: Progress = no_progress) -> BackupReport:
         return self._call("backup", request, progress, BackupReport)

@@ -259,6 +259,22 @@ class RemapRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalsRequest:
+    """Every signal, and how often it was raised in the range; without one, in the last seven days that
+    have logs."""
+
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillRequest:
+    """Compute these signals again, or all, for the logs of the range."""
+
+    names: tuple[str, ...] = ()
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupRequest:
     """Write a copy of the project to this absolute path, on the machine that has it open."""
 
