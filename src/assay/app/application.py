@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,13 @@ from assay.app import (
     picks,
     signals,
     tallies,
+    timeline,
     upkeep,
     views,
 )
 from assay.app.backup import back_up
 from assay.app.cache import ReportCache
+from assay.app.changed import Files
 from assay.app.door import Door, open_door
 from assay.app.export import read_out
 from assay.app.filters import Completing
@@ -54,6 +55,7 @@ from assay.app.requests import (
     Picked,
     PickRequest,
     PicksRequest,
+    PlanRequest,
     PoliciesRequest,
     PrioritiesRequest,
     RecordRequest,
@@ -74,8 +76,7 @@ from assay.app.requests import (
     Written,
 )
 from assay.app.turns import in_turn, new_turn
-from assay.config import Settings
-from assay.errors import CallerError, ConfigError
+from assay.errors import CallerError
 from assay.metrics.base import Metric
 from assay.query import suggest
 from assay.query.complete import Completion
@@ -106,12 +107,15 @@ from assay.records import (
     Report,
     RetainReport,
     RunReport,
+    SamplePlan,
     SampleReport,
     SavedFilter,
     Series,
     SettleReport,
     Signal,
     SignalTable,
+    SpanDetail,
+    Timeline,
     Unit,
     Window,
     no_progress,
@@ -140,7 +144,7 @@ class Application:
         self._embedding = new_turn(parts, "embed")
         self._reports = ReportCache()
         self._completing = Completing(parts)
-        self._written = _fingerprint(parts.settings)
+        self._files = Files(parts.settings)
 
     @property
     def project(self) -> str:
@@ -194,7 +198,7 @@ class Application:
         return done
 
     def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
-        self._refuse_changed()
+        self._files.refuse_changed()
         names = [request.policy] if request.policy else list(self._parts.policies)
         policies = [self._parts.policy(name) for name in names]
         self._door.flush()
@@ -207,6 +211,14 @@ class Application:
         self._reports.clear()
         return done
 
+    def plan(self, request: PlanRequest, progress: Progress = no_progress) -> tuple[SamplePlan, ...]:
+        """What policies would draw, cost and tell; no decision is made."""
+        self._refuse_changed()
+        names = [request.policy] if request.policy else list(self._parts.policies)
+        policies = [self._parts.policy(name) for name in names]
+        window = self._window(request.range, whole=True)
+        return tuple(plans.plan(self._parts, policy, request.range, window) for policy in policies)
+
     def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport:
         """Vectors for requests that have none."""
         with in_turn(self._embedding, progress):
@@ -217,7 +229,7 @@ class Application:
 
     def evaluate(self, request: EvaluateRequest, progress: Progress = no_progress) -> tuple[RunReport, ...]:
         """The metrics one after another; what one has spent the next can't."""
-        self._refuse_changed()
+        self._files.refuse_changed()
         metrics, left = self._metrics(request.metrics), request.budget_usd
         done: list[RunReport] = []
         with in_turn(self._judging, progress):
@@ -296,7 +308,7 @@ class Application:
         return signals.list_signals(self._parts, signals.lately(every, self._parts.clock()))
 
     def backfill(self, request: BackfillRequest, progress: Progress = no_progress) -> BackfillReport:
-        self._refuse_changed()
+        self._files.refuse_changed()
         with in_turn(self._settling, progress):
             window = self._window(request.range, whole=True)
             done = signals.backfill(self._parts, request.names, window, progress)
@@ -450,6 +462,12 @@ class Application:
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         return views.conversation(self._parts, conversation_id)
 
+    def timelines(self, trace_ids: Sequence[str]) -> tuple[Timeline, ...]:
+        return timeline.timelines(self._parts, trace_ids)
+
+    def span(self, trace_id: str, span_id: str) -> SpanDetail | None:
+        return timeline.span(self._parts, trace_id, span_id)
+
     # --- over HTTP, and the end ---------------------------------------------------------------
 
     def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
@@ -460,16 +478,6 @@ class Application:
         self._door.close()
         self._parts.telemetry.close()
         self._parts.state.close()
-
-    def _refuse_changed(self) -> None:
-        """What decides or pays goes by the files that are there, never by what they said before.
-
-        Raises ConfigError where assay.toml or the metrics were changed since they were read."""
-        if _fingerprint(self._parts.settings) != self._written:
-            raise ConfigError(
-                f"{self._parts.settings.file} or {self._parts.settings.metrics_file.name} was changed since "
-                "the server read it: restart `assay serve`, then run this again"
-            )
 
     def _metrics(self, names: tuple[str, ...]) -> list[Metric]:
         """The metrics to run: the named ones, or all. Raises CallerError for one that can't be run."""
@@ -485,14 +493,6 @@ class Application:
 
     def _window(self, span: Span, *, whole: bool = False) -> Window:
         return answers.asked_window(self._parts, span, whole=whole)
-
-
-def _fingerprint(settings: Settings) -> tuple[str, ...]:
-    """What assay.toml and the metrics' file say, as hashes; nothing where settings came from no file."""
-    if settings.file is None:
-        return ()
-    paths = (settings.file, settings.metrics_file)
-    return tuple(sha256(path.read_bytes()).hexdigest() if path.exists() else "" for path in paths)
 
 
 def utc_now() -> datetime:

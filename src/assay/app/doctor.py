@@ -19,6 +19,7 @@ import msgspec
 from assay.app.door import Door
 from assay.app.hold import find_holder, hold_folder
 from assay.app.parts import Parts
+from assay.app.signals import examine_functions
 from assay.config import Settings
 from assay.errors import AssayError
 from assay.records import Check, Verdict
@@ -53,6 +54,7 @@ def look_inside(parts: Parts, door: Door, *, asked_at: datetime | None, trace_id
         *_tried("telemetry store", lambda: _telemetry(parts, asked_at)),
         *_tried("state store", lambda: _state(parts)),
         *_tried("journal", lambda: _journal(door)),
+        *_tried("signals", lambda: examine_functions(parts)),
     ]
     if trace_id:
         checks += _tried("test span", lambda: _probe(parts, door, trace_id))

@@ -26,6 +26,7 @@ from assay.app.requests import (
     Picked,
     PickRequest,
     PicksRequest,
+    PlanRequest,
     PoliciesRequest,
     PrioritiesRequest,
     RecordRequest,
@@ -64,6 +65,7 @@ from assay.records import (
     Report,
     RetainReport,
     RunReport,
+    SamplePlan,
     SampleReport,
     SavedFilter,
     SettleReport,
@@ -87,6 +89,8 @@ class Operations(Protocol):
     def sample(
         self, request: SampleRequest, progress: Progress = no_progress
     ) -> tuple[SampleReport, ...]: ...
+
+    def plan(self, request: PlanRequest, progress: Progress = no_progress) -> tuple[SamplePlan, ...]: ...
 
     def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport: ...
 
@@ -157,6 +161,7 @@ REQUESTS: Mapping[str, type[Any]] = {
     "locate": LocateRequest,
     "settle": SettleRequest,
     "sample": SampleRequest,
+    "plan": PlanRequest,
     "embed": EmbedRequest,
     "neighbours": NeighboursRequest,
     "evaluate": EvaluateRequest,

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from assay.metrics.signal import BatchSignal
 from assay.records import SignalFault, Unit
 
-_PARTS: Final = "\x1f"
-"""What can't stand in a name."""
+_END: Final = "\x1f"
+"""What ends a name: it can't stand in one."""
 
 log = logging.getLogger("assay.signals")
 
@@ -56,20 +56,22 @@ class Raising:
 
         def names_of(batch: pa.RecordBatch) -> pa.Array[Any]:
             columns: list[Any] = [self._column(made, batch) for made in own]
-            joined: Any = pc.binary_join_element_wise(*columns, pa.scalar(_PARTS), null_handling="skip")
-            none = pa.scalar([], pa.list_(pa.string()))
-            found: pa.Array[Any] = pc.if_else(pc.equal(joined, pa.scalar("")), none, pc.split_pattern(joined, _PARTS))
-            return found
+            joined: Any = pc.binary_join_element_wise(*columns, pa.scalar(""))
+            split: Any = pc.split_pattern(joined, _END)
+            words = split.flatten()
+            counts: Any = pc.subtract(pc.list_value_length(split), pa.scalar(1, pa.int32()))
+            ends: Any = pc.cumulative_sum(counts)
+            offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends.cast(pa.int32())])
+            return pa.ListArray.from_arrays(offsets, words.filter(pc.not_equal(words, pa.scalar(""))))
 
         return names_of
 
     def _column(self, made: BatchSignal, batch: pa.RecordBatch) -> pa.Array[Any]:
-        name, nothing = pa.scalar(made.name), pa.scalar(None, pa.string())
         try:
-            column: pa.Array[Any] = pc.if_else(made.raised(batch), name, nothing)
+            column: pa.Array[Any] = pc.if_else(made.raised(batch), pa.scalar(made.name + _END), pa.scalar(""))
         except (Exception, SystemExit) as error:
             self._note(made.name, error, batch.num_rows)
-            return pa.nulls(batch.num_rows, pa.string())
+            return pa.array([""] * batch.num_rows, pa.string())
         return column
 
     def _note(self, name: str, error: BaseException, logs: int) -> None:

@@ -33,6 +33,7 @@ from assay.app.requests import (
     Picked,
     PickRequest,
     PicksRequest,
+    PlanRequest,
     PoliciesRequest,
     PrioritiesRequest,
     RecordRequest,
@@ -70,6 +71,7 @@ from assay.records import (
     Report,
     RetainReport,
     RunReport,
+    SamplePlan,
     SampleReport,
     SavedFilter,
     SettleReport,
@@ -123,6 +125,9 @@ class RemoteApplication:
 
     def sample(self, request: SampleRequest, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
         return self._call("sample", request, progress, tuple[SampleReport, ...])
+
+    def plan(self, request: PlanRequest, progress: Progress = no_progress) -> tuple[SamplePlan, ...]:
+        return self._call("plan", request, progress, tuple[SamplePlan, ...])
 
     def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport:
         return self._call("embed", request, progress, EmbedReport)

@@ -75,6 +75,14 @@ class SampleRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What one policy, or all, would draw of a day like those of the range; by default like the last."""
+
+    policy: str = ""
+    range: Span = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedRequest:
     """Give a vector to every log that has none, or to at most `limit` of them."""
 

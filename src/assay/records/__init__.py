@@ -33,6 +33,7 @@ from assay.records.page import (
     SeriesPoint,
     TurnRow,
 )
+from assay.records.plan import PlannedGroup, PlannedMetric, PlannedWidth, SamplePlan
 from assay.records.policy import PolicyInfo
 from assay.records.price import Price
 from assay.records.priority import Level, PriorityCount
@@ -65,6 +66,7 @@ from assay.records.signal import (
     SignalFault,
     SignalTable,
 )
+from assay.records.timeline import Heard, SpanDetail, SpanEvent, SpanRow, Timeline
 from assay.records.upkeep import BackupReport, Check, CopiedTable, RemapDay, RemapReport, Verdict
 from assay.records.window import Window
 
@@ -94,6 +96,7 @@ __all__ = [
     "FocusRow",
     "ForgetReport",
     "Goal",
+    "Heard",
     "HourAccounting",
     "HourPolicy",
     "ImportReport",
@@ -114,6 +117,9 @@ __all__ = [
     "OpenRow",
     "Outcome",
     "Pick",
+    "PlannedGroup",
+    "PlannedMetric",
+    "PlannedWidth",
     "PolicyAccounting",
     "PolicyBooks",
     "PolicyInfo",
@@ -129,6 +135,7 @@ __all__ = [
     "Report",
     "RetainReport",
     "RunReport",
+    "SamplePlan",
     "SampleReport",
     "SavedFilter",
     "Score",
@@ -143,9 +150,13 @@ __all__ = [
     "SignalFault",
     "SignalTable",
     "Skip",
+    "SpanDetail",
+    "SpanEvent",
+    "SpanRow",
     "Stage",
     "StratumCount",
     "TimeBar",
+    "Timeline",
     "ToolCall",
     "Totals",
     "Turn",
