@@ -21,6 +21,9 @@ ListName = Annotated[
 ]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1000)]
+PartKind = Literal["uniform", "importance", "rare", "diverse", "stratified", "exhaustive"]
+Allocation = Literal["proportional", "equal", "neyman"]
 Redaction = Literal["off", "mask", "hash", "drop"]
 
 
@@ -172,6 +175,12 @@ class EmbeddingSettings(Section):
     api_key_env: str = Field("OPENAI_API_KEY", description="The environment variable that holds the key.")
 
 
+class ReviewSettings(Section):
+    label_usd: float | None = Field(
+        None, ge=0, description="What one label by a person costs you, in US dollars: for plans."
+    )
+
+
 class PriceSettings(Section):
     input: float = Field(ge=0, description="US dollars per million input tokens.")
     output: float = Field(ge=0, description="US dollars per million output tokens, reasoning included.")
@@ -192,6 +201,41 @@ class StratumSettings(Section):
     label_rate: Rate | None = Field(None, description="Or the probability of going to people.")
 
 
+class GroupSettings(Section):
+    name: Name = Field(description="What reports call it.")
+    when: str = Field(description="Which logs belong, in the filter language. The first match wins.")
+
+
+class PartSettings(Section):
+    kind: PartKind = Field(
+        description="`uniform`: every log alike. `importance`: by the chance that a log fails. `rare`: some "
+        "of every small slice. `diverse`: spread over what users ask. `stratified`: groups of your own. "
+        "`exhaustive`: every log of which `when` holds."
+    )
+    name: Name | None = Field(None, description="What reports call it: the kind, if not given.")
+    share: Share | None = Field(
+        None, description="Its part of the budget, against the other shares; 1 if not given."
+    )
+    when: str = Field("", description="`exhaustive`: which logs, in the filter language.")
+    at_most: Size | None = Field(None, description="`exhaustive`: expected number a day, if they are more.")
+    by: str | tuple[str, ...] = Field(
+        "",
+        description="`importance`: `failure` or `doubt`, how unsure the model is. `rare`: the fact or facts "
+        'that make slices, such as `version` or `attr["tenant"]`.',
+    )
+    power: float = Field(
+        1.0, ge=0.5, le=4, description="`importance`: above 1 the likely failures are preferred even more."
+    )
+    at_least: Size | None = Field(None, description="`rare`: expected number a day of each slice.")
+    strata: tuple[GroupSettings, ...] = Field((), description="`stratified`: its groups.")
+    rest: Name = Field("rest", description="`stratified`: what reports call the logs of no group.")
+    allocation: Allocation = Field(
+        "neyman",
+        description="`stratified`: `proportional` to the number of logs, `equal`, or `neyman`, by number "
+        "and by how much past scores differ.",
+    )
+
+
 class PolicySettings(Section):
     unit: Unit = Field("conversation", description="What is drawn: conversations or interactions.")
     size: Size | None = Field(None, description="Expected number drawn a day (of the rest, with strata).")
@@ -200,6 +244,19 @@ class PolicySettings(Section):
     label_rate: Rate | None = Field(None, description="Or the probability of going to people.")
     where: str = Field("", description="Only logs of which this holds; the others count as filtered.")
     strata: tuple[StratumSettings, ...] = Field((), description="Groups with a size or rate of their own.")
+    budget: Size | None = Field(
+        None, description="Instead of sizes and rates: expected number drawn a day, for all `parts` together."
+    )
+    label_budget: Size | None = Field(None, description="Of those, expected number a day for people.")
+    draw: Literal["poisson", "systematic"] = Field(
+        "poisson",
+        description="With a budget. `poisson`: each log by itself, as soon as it is settled. `systematic`: a "
+        "day's logs together once it is over, so that their number is fixed.",
+    )
+    metric: str = Field(
+        "", description="Whose failures `importance` and `neyman` go by: the headline, if empty."
+    )
+    parts: tuple[PartSettings, ...] = Field((), description="The reasons to look at a log.")
 
 
 class PrioritySettings(Section):
@@ -276,6 +333,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     conversation: ConversationSettings = ConversationSettings()
     judge: JudgeSettings = JudgeSettings()
+    review: ReviewSettings = ReviewSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     thresholds: ThresholdSettings = ThresholdSettings()
     reference: ReferenceSettings = ReferenceSettings()

@@ -11,7 +11,7 @@ from assay.stats.wilson import FloatArray, wilson_t
 
 
 class Foreseen(NamedTuple):
-    """A rate's interval as it is to be expected, and what the design makes of the sample's size.
+    """A rate's interval as it is to be expected, its design variance, and what that makes of the size.
 
     `effect`: the variance over that of a simple random sample as large as this one; above 1 the
     design costs precision (it was made to find, not to measure), below 1 it gains some.
@@ -68,4 +68,4 @@ def foresee_mean(
     model = float(np.sum(n * doubt)) * spread / population**2
     bounds = wilson_t(mean, design, model, carriers, drawn, level=level)
     effect = design / even if even > 0.0 else 1.0
-    return Foreseen(float(bounds.low), float(bounds.high), drawn, float(bounds.variance), effect)
+    return Foreseen(float(bounds.low), float(bounds.high), drawn, design, effect)

@@ -1,0 +1,80 @@
+"""`assay sample --dry-run`: what policies would draw, cost and tell, from what is known so far."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from assay.app import flow, tallies
+from assay.app.parts import Parts
+from assay.app.requests import PlanRequest
+from assay.errors import UnknownName
+from assay.estimates.past import past_rates
+from assay.query import parse
+from assay.records import MetricInfo, SamplePlan, Unit, Window
+from assay.sampling.base import Policy
+from assay.sampling.plan import Past, plan_policy
+from assay.store.telemetry.costs import cost_of_a_score
+from assay.store.telemetry.selections import days_with_logs
+
+PAST: Final = timedelta(days=28)
+
+
+def plan(parts: Parts, request: PlanRequest, window: Window) -> tuple[SamplePlan, ...]:
+    """The plan of one policy or of all, for the days of the window that have logs; for the last whole one,
+    where no range is asked for (the newest, if none is whole)."""
+    names = [request.policy] if request.policy else list(parts.policies)
+    span = request.range
+    return tuple(
+        _plan(parts, parts.policy(name), window, ranged=bool(span.since or span.until)) for name in names
+    )
+
+
+def _plan(parts: Parts, policy: Policy, window: Window, *, ranged: bool) -> SamplePlan:
+    days = days_with_logs(parts.telemetry, policy.unit, window)
+    if not ranged:
+        whole = [day for day in days if day < parts.clock().date()]
+        days = (whole or days)[-1:]
+    names = parts.names()
+    return plan_policy(
+        parts.telemetry,
+        policy,
+        days,
+        lambda text: parse(text, names),
+        _past(parts, policy),
+        words=parts.words,
+        sources=flow.sources(parts),
+    )
+
+
+def _past(parts: Parts, policy: Policy) -> Past:
+    """What the metrics that follow the policy have cost and found in the last weeks."""
+    now = parts.clock()
+    window = Window(start=now - PAST, end=now)
+    following = [info for info in parts.infos().values() if _follows(parts, info, policy)]
+    costs = {info.name: _cost(parts, info, policy.unit, window) for info in following if info.kind != "human"}
+    if not following:
+        return Past(usd_each=costs, label_usd=parts.settings.review.label_usd)
+    info = following[0]
+    found = tallies.read_ledger(parts, info, window, parts.parse(policy.where), ())
+    rates = past_rates(found.rows, found.seen, sum(found.decided_by_day.values()), info)
+    return Past(
+        info=info,
+        rate=rates.rate,
+        explained=rates.explained,
+        usd_each=costs,
+        label_usd=parts.settings.review.label_usd,
+    )
+
+
+def _follows(parts: Parts, info: MetricInfo, policy: Policy) -> bool:
+    try:
+        return parts.policy_of(info).name == policy.name
+    except UnknownName:
+        return False
+
+
+def _cost(parts: Parts, info: MetricInfo, unit: Unit, window: Window) -> float | None:
+    """What one score costs: nothing if a code check makes it."""
+    found = cost_of_a_score(parts.telemetry, info.name, info.version, unit, window)
+    return 0.0 if found is None and info.kind == "code" else found
