@@ -1,4 +1,4 @@
-"""A server keeps settling, whatever goes wrong in a pass."""
+"""A server keeps settling and deciding, whatever goes wrong in a pass."""
 
 from __future__ import annotations
 
@@ -10,28 +10,83 @@ import pytest
 
 from assay.app.application import Application
 from assay.app.live import settle_regularly
-from assay.errors import StoreFull
+from assay.errors import ConfigError, OutsideError, StoreFull
 
 
-class Failing:
-    """Fails twice, then works."""
+class Server:
+    """Fails as it is told, then works; every step is noted, and `rounds` passes are waited for."""
 
-    def __init__(self) -> None:
-        self.errors: list[Exception] = [StoreFull("the disk is full"), KeyError("unforeseen")]
-        self.prepared = threading.Event()
+    def __init__(self, rounds: int, **failing: list[Exception]) -> None:
+        self.steps: list[str] = []
+        self.done = threading.Event()
+        self._rounds = rounds
+        self._failing = failing
 
     def settle(self, request: object) -> None:
-        if self.errors:
-            raise self.errors.pop(0)
+        self._step("settle")
+
+    def embed(self, request: object) -> None:
+        self._step("embed")
+
+    def decide(self) -> None:
+        self._step("decide")
 
     def prepare(self) -> None:
-        self.prepared.set()
+        self._step("prepare")
+        if self.steps.count("prepare") == self._rounds:
+            self.done.set()
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        if errors := self._failing.get(name):
+            raise errors.pop(0)
+
+
+def run(server: Server, *, sample: bool = True) -> None:
+    with settle_regularly(cast("Application", server), 0.01, sample=sample):
+        assert server.done.wait(5)
+
+
+def test_each_pass_settles_embeds_decides_and_prepares() -> None:
+    server = Server(2)
+    run(server)
+    assert server.steps[:8] == ["settle", "embed", "decide", "prepare"] * 2
+
+
+def test_policies_may_be_left_to_be_told() -> None:
+    server = Server(2)
+    run(server, sample=False)
+    assert "decide" not in server.steps
+    assert server.steps[:3] == ["settle", "embed", "prepare"]
 
 
 def test_a_pass_that_fails_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    failing = Failing()
-    with caplog.at_level(logging.WARNING), settle_regularly(cast("Application", failing), 0.01):
-        assert failing.prepared.wait(5)
-    first, second = caplog.records[:2]
+    server = Server(3, settle=[StoreFull("the disk is full"), KeyError("unforeseen")])
+    with caplog.at_level(logging.WARNING):
+        run(server)
+    first, second = caplog.records
     assert "the disk is full" in first.getMessage()
     assert second.exc_info is not None
+
+
+def test_a_step_that_fails_keeps_no_other_from_its_turn(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(1, embed=[OutsideError("no answer")], decide=[ConfigError("assay.toml was changed")])
+    with caplog.at_level(logging.WARNING):
+        run(server)
+    assert server.steps[:4] == ["settle", "embed", "decide", "prepare"]
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "no answer",
+        "assay.toml was changed",
+    ]
+
+
+def test_what_stays_wrong_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    changed = [ConfigError("assay.toml was changed") for _ in range(3)]
+    again = [*changed, ConfigError("metrics.py was changed")]
+    server = Server(5, decide=list(again))
+    with caplog.at_level(logging.WARNING):
+        run(server)
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "assay.toml was changed",
+        "metrics.py was changed",
+    ]

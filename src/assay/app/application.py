@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -15,58 +15,42 @@ from assay.app import (
     answers,
     deciding,
     doctor,
-    facets,
-    filters,
     flow,
     intake,
     keeping,
     marks,
     meaning,
-    picks,
+    plans,
     signals,
     tallies,
-    timeline,
     upkeep,
-    views,
 )
 from assay.app.backup import back_up
 from assay.app.cache import ReportCache
 from assay.app.changed import Files
+from assay.app.desk import Desk
 from assay.app.door import Door, open_door
 from assay.app.export import read_out
-from assay.app.filters import Completing
 from assay.app.operations import run_operation
 from assay.app.parts import Parts
 from assay.app.requests import (
     BackfillRequest,
     BackupRequest,
-    BreakdownRequest,
     EmbedRequest,
     EstimateRequest,
     EvaluateRequest,
     ExamineRequest,
     ExportRequest,
-    FiltersRequest,
     ForgetRequest,
     Located,
     LocateRequest,
-    LogsRequest,
     NeighboursRequest,
-    Picked,
-    PickRequest,
-    PicksRequest,
     PlanRequest,
-    PoliciesRequest,
-    PrioritiesRequest,
     RecordRequest,
     RemapRequest,
-    RemoveFilterRequest,
-    RemovePolicyRequest,
     ReportRequest,
     RetainRequest,
     SampleRequest,
-    SaveFilterRequest,
-    SavePolicyRequest,
     SettleRequest,
     SignalsRequest,
     Span,
@@ -75,32 +59,23 @@ from assay.app.requests import (
     TodoRequest,
     Written,
 )
-from assay.app.turns import in_turn, new_turn
+from assay.app.turns import if_free, in_turn, new_turn
 from assay.errors import CallerError
 from assay.metrics.base import Metric
 from assay.query import suggest
-from assay.query.complete import Completion
 from assay.records import (
     Arrival,
     BackfillReport,
     BackupReport,
-    Breakdown,
     Check,
-    ConversationPage,
     EmbedReport,
     Estimate,
-    Exploration,
     ForgetReport,
     HourAccounting,
     IngestStatus,
-    LogPage,
     MetricReport,
     Neighbourhood,
-    OpenPage,
-    Pick,
     PolicyBooks,
-    PolicyInfo,
-    PriorityCount,
     Progress,
     Received,
     RemapReport,
@@ -109,33 +84,23 @@ from assay.records import (
     RunReport,
     SamplePlan,
     SampleReport,
-    SavedFilter,
-    Series,
     SettleReport,
-    Signal,
     SignalTable,
-    SpanDetail,
-    Timeline,
-    Unit,
     Window,
     no_progress,
 )
-from assay.records.page import Step, Summed
 from assay.store.telemetry.export import Exported
 from assay.store.telemetry.spans import locate_spans
 
-PAGE_MS = 100.0
-"""How long a page may search, and how long it may count, by estimate: then it says how far it came."""
 
-
-class Application:
+class Application(Desk):
     """Everything that can be done with a project, for the command line and the web alike.
 
     Thread-safe. Each step that writes (`settle`, `sample`, `evaluate`) runs once at a time; a long
     run of metrics keeps no conversation from getting its signals."""
 
     def __init__(self, parts: Parts, *, token: str = "", journal: Path | None = None) -> None:
-        self._parts = parts
+        super().__init__(parts)
         self._token = token
         self._door = open_door(parts, journal)
         self._settling, self._deciding, self._judging, self._keeping = (
@@ -143,12 +108,7 @@ class Application:
         )
         self._embedding = new_turn(parts, "embed")
         self._reports = ReportCache()
-        self._completing = Completing(parts)
         self._files = Files(parts.settings)
-
-    @property
-    def project(self) -> str:
-        return self._parts.project
 
     @property
     def token(self) -> str:
@@ -213,11 +173,17 @@ class Application:
 
     def plan(self, request: PlanRequest, progress: Progress = no_progress) -> tuple[SamplePlan, ...]:
         """What policies would draw, cost and tell; no decision is made."""
-        self._refuse_changed()
-        names = [request.policy] if request.policy else list(self._parts.policies)
-        policies = [self._parts.policy(name) for name in names]
-        window = self._window(request.range, whole=True)
-        return tuple(plans.plan(self._parts, policy, request.range, window) for policy in policies)
+        self._files.refuse_changed()
+        return plans.plan(self._parts, request, self._window(request.range, whole=True))
+
+    def decide(self) -> tuple[SampleReport, ...]:
+        """What policies make of what was settled since they last looked; nothing while another decides."""
+        self._files.refuse_changed()
+        with if_free(self._deciding) as free:
+            done = deciding.decide_new(self._parts) if free else ()
+        if any(report.decided for report in done):
+            self._reports.expire()
+        return done
 
     def embed(self, request: EmbedRequest, progress: Progress = no_progress) -> EmbedReport:
         """Vectors for requests that have none."""
@@ -242,24 +208,6 @@ class Application:
             finally:
                 self._reports.clear()
         return tuple(done)
-
-    # --- policies and priorities ---------------------------------------------------------------
-
-    def policies(
-        self, request: PoliciesRequest | None = None, progress: Progress = no_progress
-    ) -> tuple[PolicyInfo, ...]:
-        return deciding.list_policies(self._parts)
-
-    def save_policy(self, request: SavePolicyRequest, progress: Progress = no_progress) -> PolicyInfo:
-        return deciding.save_policy(self._parts, request)
-
-    def remove_policy(self, request: RemovePolicyRequest, progress: Progress = no_progress) -> Written:
-        return deciding.remove_policy(self._parts, request)
-
-    def priorities(
-        self, request: PrioritiesRequest, progress: Progress = no_progress
-    ) -> tuple[PriorityCount, ...]:
-        return deciding.list_priorities(self._parts, request.unit, self._window(request.range, whole=True))
 
     def retain(self, request: RetainRequest, progress: Progress = no_progress) -> RetainReport:
         """Remove what is older than `[retention]` keeps."""
@@ -370,104 +318,6 @@ class Application:
         found = self._parts.policy(policy)
         return tallies.policy_books(self._parts, found, window or self._window(Span()))
 
-    # --- the logs -----------------------------------------------------------------------------
-
-    def logs(self, request: LogsRequest, progress: Progress = no_progress) -> LogPage:
-        window = self._window(request.range, whole=True)
-        return views.list_logs(
-            self._parts,
-            request.unit,
-            request.filter,
-            window,
-            limit=request.limit,
-            after=request.after or None,
-        )
-
-    def list_logs(
-        self,
-        unit: Unit,
-        filter_text: str,
-        *,
-        window: Window | None = None,
-        limit: int = 50,
-        after: str | None = None,
-        deep: bool = False,
-    ) -> LogPage:
-        window = window or self._window(Span(), whole=True)
-        budget_ms = None if deep else PAGE_MS
-        return views.list_logs(
-            self._parts, unit, filter_text, window, limit=limit, after=after, budget_ms=budget_ms
-        )
-
-    def explore(
-        self,
-        unit: Unit,
-        filter_text: str,
-        *,
-        window: Window | None = None,
-        limit: int = 50,
-        after: str | None = None,
-        deep: bool = False,
-    ) -> Exploration:
-        window = window or self._window(Span(), whole=True)
-        budget_ms = None if deep else PAGE_MS
-        return views.explore(
-            self._parts, unit, filter_text, window, limit=limit, after=after, budget_ms=budget_ms
-        )
-
-    def break_down(self, unit: Unit, filter_text: str, window: Window | None = None) -> Breakdown:
-        return facets.break_down(self._parts, unit, filter_text, window or self._window(Span(), whole=True))
-
-    def breakdown(self, request: BreakdownRequest, progress: Progress = no_progress) -> Breakdown:
-        return self.break_down(request.unit, request.filter, self._window(request.range, whole=True))
-
-    def pick(self, request: PickRequest, progress: Progress = no_progress) -> Picked:
-        return picks.pick(self._parts, request)
-
-    def picks(self, request: PicksRequest, progress: Progress = no_progress) -> tuple[Pick, ...]:
-        return picks.picks(self._parts, request)
-
-    def known_signals(self) -> dict[str, Signal]:
-        return {signal.name: signal for signal, _ in self._parts.signals}
-
-    def complete(self, text: str, cursor: int, unit: Unit) -> tuple[Completion, ...]:
-        return self._completing.complete(text, cursor, unit)
-
-    def filters(self, request: FiltersRequest, progress: Progress = no_progress) -> tuple[SavedFilter, ...]:
-        return filters.filters(self._parts)
-
-    def save_filter(self, request: SaveFilterRequest, progress: Progress = no_progress) -> SavedFilter:
-        return filters.save(self._parts, request)
-
-    def remove_filter(self, request: RemoveFilterRequest, progress: Progress = no_progress) -> Written:
-        return filters.remove(self._parts, request)
-
-    def open_logs(self, limit: int = 50) -> OpenPage:
-        return views.open_logs(self._parts, limit)
-
-    def series(
-        self,
-        of: Summed,
-        by: Step,
-        unit: Unit,
-        filter_text: str = "",
-        window: Window | None = None,
-        *,
-        soon: bool = False,
-    ) -> Series:
-        window = window or self._window(Span())
-        budget_ms = PAGE_MS if soon else None
-        return tallies.read_series(self._parts, unit, of, by, filter_text, window, budget_ms=budget_ms)
-
-    def conversation(self, conversation_id: str) -> ConversationPage | None:
-        return views.conversation(self._parts, conversation_id)
-
-    def timelines(self, trace_ids: Sequence[str]) -> tuple[Timeline, ...]:
-        return timeline.timelines(self._parts, trace_ids)
-
-    def span(self, trace_id: str, span_id: str) -> SpanDetail | None:
-        return timeline.span(self._parts, trace_id, span_id)
-
     # --- over HTTP, and the end ---------------------------------------------------------------
 
     def run_operation(self, name: str, payload: Mapping[str, Any], progress: Progress) -> Any:
@@ -490,9 +340,6 @@ class Application:
                     f"{suggest(name, self._parts.metrics)}"
                 )
         return [self._parts.metrics[name] for name in names or self._parts.metrics]
-
-    def _window(self, span: Span, *, whole: bool = False) -> Window:
-        return answers.asked_window(self._parts, span, whole=whole)
 
 
 def utc_now() -> datetime:

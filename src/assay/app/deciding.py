@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+
+from assay.app import flow
 from assay.app.parts import Parts
 from assay.app.requests import RemovePolicyRequest, SavePolicyRequest, Written
-from assay.errors import CallerError
+from assay.errors import AssayError, CallerError
 from assay.query import to_text
-from assay.records import PolicyInfo, PriorityCount, Unit, Window
+from assay.records import (
+    PolicyInfo,
+    PriorityCount,
+    Progress,
+    SampleReport,
+    Unit,
+    Window,
+    no_progress,
+)
 from assay.sampling.base import Policy, version_of
 from assay.store.state.policies import SavedPolicy
 from assay.store.telemetry.priority import count_priorities
+
+log = logging.getLogger(__name__)
+
+
+def decide_new(parts: Parts, progress: Progress = no_progress) -> tuple[SampleReport, ...]:
+    """What every policy makes of the logs that were settled, or settled again, since it last looked. One that
+    fails keeps no other from deciding.
+
+    Raises what the first of them failed with, once all have had their turn."""
+    done: list[SampleReport] = []
+    failed: list[AssayError] = []
+    for name, policy in parts.policies.items():
+        try:
+            done.append(flow.sample_new(parts, policy, progress))
+        except AssayError as error:
+            log.debug("policy %s could not decide", name, exc_info=True)
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return tuple(done)
 
 
 def list_policies(parts: Parts) -> tuple[PolicyInfo, ...]:

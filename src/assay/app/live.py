@@ -1,41 +1,51 @@
-"""While a server runs: conversations get their signals soon after they have settled."""
+"""While a server runs: conversations get their signals soon after they have settled, and policies decide on
+them, again where something was learned of them later."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from assay.app.application import Application
-from assay.app.requests import RetainRequest, SettleRequest
+from assay.app.requests import EmbedRequest, RetainRequest, SettleRequest
 from assay.errors import AssayError
 
 log = logging.getLogger(__name__)
 
 RETAIN_S = 3600.0
 """How often what has outlived its time is removed."""
+EMBEDDED = 10_000
+"""Logs that get a vector in one pass: deciding waits for no more."""
 
 
 @contextmanager
-def settle_regularly(application: Application, every_s: float) -> Iterator[None]:
-    """In a thread, every so often, until the block ends. A pass that fails is logged and tried again.
+def settle_regularly(application: Application, every_s: float, *, sample: bool = True) -> Iterator[None]:
+    """In a thread, every so often, until the block ends. A step that fails is logged and tried again, and
+    keeps no other from its turn.
 
     Each pass also sees to it that the first page finds its report made, and once an hour what is older
-    than `[retention]` keeps is removed."""
+    than `[retention]` keeps is removed. Without `sample`, policies decide only when they are told to."""
     stop = threading.Event()
+    steps = [
+        _Step("conversations could not be settled", lambda: application.settle(SettleRequest())),
+        _Step(
+            "requests could not be embedded, policies tell their logs apart less",
+            lambda: application.embed(EmbedRequest(limit=EMBEDDED)),
+        ),
+        _Step("policies could not decide", application.decide),
+        _Step("the first page could not be prepared", application.prepare),
+    ]
+    if not sample:
+        del steps[2]
 
     def work() -> None:
         retained = -RETAIN_S
         while not stop.is_set():
-            try:
-                application.settle(SettleRequest())
-                application.prepare()
-            except AssayError as error:
-                log.warning("conversations could not be settled, trying again in %g s: %s", every_s, error)
-            except Exception:  # whatever it was, the next pass may meet it no more
-                log.exception("conversations could not be settled, trying again in %g s", every_s)
+            for step in steps:
+                step.take(every_s)
             if time.monotonic() - retained >= RETAIN_S:
                 retained = time.monotonic()
                 _retain(application)
@@ -48,6 +58,31 @@ def settle_regularly(application: Application, every_s: float) -> Iterator[None]
     finally:
         stop.set()
         thread.join()
+
+
+class _Step:
+    """One step of every pass. What goes wrong is told when it begins, not at every pass."""
+
+    def __init__(self, failing: str, do: Callable[[], object]) -> None:
+        self._failing = failing
+        self._do = do
+        self._told = ""
+
+    def take(self, again_s: float) -> None:
+        try:
+            self._do()
+            self._told = ""
+        except AssayError as error:
+            self._tell(
+                str(error), lambda: log.warning("%s, trying again in %g s: %s", self._failing, again_s, error)
+            )
+        except Exception as error:  # whatever it was, the next pass may meet it no more
+            self._tell(repr(error), lambda: log.exception("%s, trying again in %g s", self._failing, again_s))
+
+    def _tell(self, what: str, tell: Callable[[], None]) -> None:
+        if what != self._told:
+            self._told = what
+            tell()
 
 
 def _retain(application: Application) -> None:

@@ -107,6 +107,17 @@ class _Processes:
 
 
 @contextmanager
+def if_free(lock: Turn) -> Iterator[bool]:
+    """Take the lock for the block unless somebody has it; whether it was taken."""
+    taken = lock.acquire(timeout=0.0)
+    try:
+        yield taken
+    finally:
+        if taken:
+            lock.release()
+
+
+@contextmanager
 def in_turn(lock: Turn, progress: Progress) -> Iterator[None]:
     """Wait until no other caller has the lock, saying so: whoever has gone away waits no longer."""
     while not lock.acquire(timeout=TURN_S):

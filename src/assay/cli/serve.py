@@ -41,7 +41,7 @@ def serve(
     try:
         application.door.start()
         with (
-            settle_regularly(application, settings.server.settle_every_s),
+            settle_regularly(application, settings.server.settle_every_s, sample=settings.server.sample),
             _grpc(application, settings, host, free=port == 0) as grpc,
         ):
             serve_project(
