@@ -11,6 +11,7 @@ import pytest
 from assay.app.application import Application
 from assay.app.live import settle_regularly
 from assay.errors import ConfigError, OutsideError, StoreFull
+from assay.records import RetainReport
 
 
 class Server:
@@ -35,6 +36,9 @@ class Server:
         self._step("prepare")
         if self.steps.count("prepare") == self._rounds:
             self.done.set()
+
+    def retain(self, request: object) -> RetainReport:
+        return RetainReport(removed=(), dry_run=False)
 
     def _step(self, name: str) -> None:
         self.steps.append(name)

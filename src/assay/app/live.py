@@ -71,18 +71,18 @@ class _Step:
     def take(self, again_s: float) -> None:
         try:
             self._do()
-            self._told = ""
         except AssayError as error:
-            self._tell(
-                str(error), lambda: log.warning("%s, trying again in %g s: %s", self._failing, again_s, error)
-            )
+            if self._is_news(str(error)):
+                log.warning("%s, trying again in %g s: %s", self._failing, again_s, error)
         except Exception as error:  # whatever it was, the next pass may meet it no more
-            self._tell(repr(error), lambda: log.exception("%s, trying again in %g s", self._failing, again_s))
+            if self._is_news(repr(error)):
+                log.exception("%s, trying again in %g s", self._failing, again_s)
+        else:
+            self._told = ""
 
-    def _tell(self, what: str, tell: Callable[[], None]) -> None:
-        if what != self._told:
-            self._told = what
-            tell()
+    def _is_news(self, what: str) -> bool:
+        known, self._told = self._told, what
+        return what != known
 
 
 def _retain(application: Application) -> None:
