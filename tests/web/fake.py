@@ -481,7 +481,7 @@ class FakePages(FakeDesk):
             )
         if filter_text == "turns > 1000" or not self.answer.metrics:
             return LogPage(unit=unit, filter=filter_text, total=0, rows=())
-        rows = tuple(replace(entry, unit=unit) for entry in ROWS)
+        rows = tuple(replace(entry, unit=unit, **self.row) for entry in ROWS)
         return LogPage(
             unit=unit,
             filter=filter_text,
@@ -529,6 +529,7 @@ class FakePages(FakeDesk):
 
     def export(self, request: ExportRequest) -> Exported:
         """Two rows of what was asked for, in two batches; `broken` breaks off between them."""
+        self.exported.append(request)
         if request.kind not in ("labels", "broken"):
             raise CallerError(f"no rows `{request.kind}`")
         schema = pa.schema([pa.field("kind", pa.string()), pa.field("filter", pa.string())])

@@ -30,7 +30,7 @@ PAGES = [
     "/explain/resolved",
     "/operations/ingest",
 ]
-OUR_SCRIPTS = {"theme.js", "charts.js", "vega.js", "live.js"}
+OUR_SCRIPTS = {"theme.js", "charts.js", "vega.js", "live.js", "logs.js", "complete.js"}
 
 
 class Reader(HTMLParser):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from assay.app import tallies
 from assay.app.days import is_lasting
 from assay.app.parts import Parts
 from assay.query import And, Compare, Condition, Field, Names, Not, SignalIs, parse, priority_is, to_text
@@ -54,7 +55,7 @@ def break_down(
     from before costs nothing."""
     names = parts.names()
     given, ways = read_parts(text, lambda part: parse(part, names)), _ways(names)
-    groups, step = _groups(names, given, ways), step_of(window)
+    groups, step = _groups(names, given, ways), step_of(_with_logs(parts, window))
     counted = window if budget_ms is None else _within(parts, unit, groups, step, window, budget_ms)
     found = [_count(parts, unit, group, step, counted) for group in groups]
     values: dict[str, Counter[str]] = {}
@@ -75,6 +76,14 @@ def break_down(
         bars=bars,
         facets=tuple(facet for facet in facets if facet.values),
     )
+
+
+def _with_logs(parts: Parts, window: Window) -> Window:
+    """The part of the window in which there are logs at all: an open end is no reason for coarse bars."""
+    every = tallies.data_window(parts)
+    if every is None or every.end <= window.start or window.end <= every.start:
+        return window
+    return Window(start=max(every.start, window.start), end=min(every.end, window.end))
 
 
 def step_of(window: Window) -> int:

@@ -13,6 +13,7 @@ from assay.records.priority import Level
 from assay.records.report import Accounting, PolicyAccounting
 from assay.records.score import Fate
 from assay.records.selection import Selection
+from assay.records.timeline import Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,21 @@ class LogRow:
     tool_errors: int = 0
     errors: int = 0
     feedback: float | None = None
+    route: str = ""
+    provider: str = ""
+    language: str = ""
+    output_language: str = ""
+    finish_reason: str = ""
+    error: str = ""
+    comment: str = ""
+    ttft_ms: float | None = None
+    latency_z: float | None = None
+    cost_z: float | None = None
+    similarity: float = 0.0
+    unfamiliar: float = 0.0
+    repeated_calls: int = 0
+    retrievals: int = 0
+    empty_retrievals: int = 0
     signals: tuple[str, ...] = ()
     priority: Level = "low"
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -174,6 +190,7 @@ class TurnRow:
     facts: LogRow | None = None
     scores: tuple[ScoreRow, ...] = ()
     selections: tuple[Selection, ...] = ()
+    heard: tuple[Heard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -25,6 +26,7 @@ from assay.errors import CallerError, StoreError
 from assay.store.telemetry.export import Exported
 from assay.web.api import unit_of
 from assay.web.base import Site
+from assay.web.form import form_intake, read_form
 from assay.web.problems import answer, problem_of
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Exports:
     def __init__(self, site: Site, *, most: int = 2, patience_s: float = 60.0) -> None:
         self._site, self._most, self._patience_s = site, most, patience_s
         self._running = 0
+        self._intake = form_intake()
 
     async def rows(self, request: Request) -> Response:
         """The rows in the form that `form` names, Parquet where it names none.
@@ -58,7 +61,11 @@ class Exports:
         with ExitStack() as place:
             try:
                 self._enter(place)
-                exported = await anyio.to_thread.run_sync(self._site.app.export, _asked(request, kind, form))
+                asked = _asked(request, kind, form)
+                if request.method == "POST":
+                    ids = (await read_form(request, self._intake)).every("id")
+                    asked = replace(asked, log_ids=_some(ids))
+                exported = await anyio.to_thread.run_sync(self._site.app.export, asked)
             except Exception as error:  # every view ends here: a caller must learn what happened
                 return answer(request, problem_of(error, self._site.rng), self._site.render)
             name = f'attachment; filename="{kind}.{form}"'
@@ -85,6 +92,13 @@ def _asked(request: Request, kind: str, form: str) -> ExportRequest:
         filter=query.get("q", ""),
         range=Span(since=_time(query, "since"), until=_time(query, "until")),
     )
+
+
+def _some(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """No log at all is a slip: without ids it would be every log."""
+    if not ids:
+        raise CallerError("no log is named: tick some, or export all that the filter holds of")
+    return ids
 
 
 class _Download(StreamingResponse):

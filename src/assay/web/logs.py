@@ -1,22 +1,56 @@
-"""The list of logs, and the page of one conversation."""
+"""The list of logs: a filter, what its logs are made of, and the logs, all of it in the address."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assay.errors import FilterError, UnknownName
-from assay.records.page import LogPage, Series, Step
-from assay.web.api import limit_of, unit_of
+from assay.app.requests import FiltersRequest
+from assay.errors import FilterError
+from assay.records import Breakdown, Exploration, Facet, FacetValue, LogRow, Signal
+from assay.web.api import limit_of
+from assay.web.asked import LAST_WORDS, Asked, marked, read_address
 from assay.web.base import Site
-from assay.web.period import Period, period_of, window_of
-from assay.web.steps import steps
+from assay.web.columns import offered, read_columns
+from assay.web.desk import read_done
+from assay.web.histogram import Histogram, draw
 
-MOST_TURNS = 300
-HOURLY = timedelta(days=2)
-"""A period no longer than this is drawn by the hour."""
+SHOWN: Final = 8
+"""Values of a fact that are shown at once; more unfold."""
+
+CHIPS: Final = 6
+EXAMPLES: Final = (
+    "errors > 0",
+    "latency_ms > 5000",
+    'input says "refund"',
+    "feedback < 0.5",
+    "judged and not labelled",
+)
+_RANKS: Final[Mapping[str, int]] = {"high": 0, "medium": 1, "low": 2, "info": 3}
+_TITLES: Final[Mapping[str, str]] = {"feedback": "User's rating"}
+_EXPORTS: Final = {"conversation": "conversations", "interaction": "interactions"}
+
+
+class Chip(NamedTuple):
+    """A signal in a row: a link that adds it to the filter."""
+
+    name: str
+    severity: str
+    meaning: str
+    link: str
+
+
+class Part(NamedTuple):
+    """What the page shows of a breakdown."""
+
+    made: Breakdown
+    histogram: Histogram | None
+    facets: tuple[Facet, ...]
+    titles: Mapping[str, str]
 
 
 def logs(site: Site, request: Request) -> Response:
@@ -24,51 +58,85 @@ def logs(site: Site, request: Request) -> Response:
     query = request.query_params
     if query.get("open", "") == "1":
         return _open(site, request)
-    unit, text, window = unit_of(query.get("unit", "")), query.get("q", "").strip(), window_of(query)
-    deep = query.get("deep", "") == "1"
-    page: LogPage | None = None
-    series: Series | None = None
+    asked = read_address(query, datetime.now(UTC))
+    found: Exploration | None = None
     problem: FilterError | None = None
     try:
-        page = site.app.list_logs(
-            unit,
-            text,
-            window=window,
-            limit=limit_of(query.get("limit", "")),
-            after=query.get("after") or None,
-            deep=deep,
+        found = site.app.explore(
+            asked.unit,
+            asked.text,
+            window=asked.window,
+            limit=asked.rows,
+            after=asked.after or None,
+            deep=asked.deep,
         )
-        by: Step = "hour" if window is not None and window.end - window.start <= HOURLY else "day"
-        series = site.app.series("count", by, unit, text, window, soon=True)
     except FilterError as error:
         problem = error
-    period: Period | None = None if window is None else period_of(window, given=True)
+    signals = site.app.known_signals()
+    columns = read_columns(asked.columns if asked.columns is not None else (), asked.unit)
+    if asked.columns == ():
+        columns = ()
+    rows = found.page.rows if found else ()
     return site.render.page(
         request,
         "logs.html",
         status=400 if problem else 200,
-        unit=unit,
-        filter=text,
-        page=page,
+        asked=asked,
+        page=found.page if found else None,
+        part=_part(asked, found.breakdown) if found else None,
+        picked=found.picked if found else frozenset(),
         problem=problem,
-        period=period,
-        after=query.get("after", ""),
+        wrong=marked(asked.text, problem) if problem and problem.position is not None else None,
+        columns=columns,
+        offered=offered(rows, columns),
+        chips={row.log_id: chips_of(row, signals, found.breakdown, asked) for row in rows} if found else {},
+        most_chips=CHIPS,
+        lasts=LAST_WORDS,
+        examples=EXAMPLES,
+        export=_EXPORTS[asked.unit],
         open=site.app.open_logs(0),
-        series=series,
-        bars=steps(series, {"unit": unit, "q": text}) if series else "",
+        saved=site.app.filters(FiltersRequest()),
+        done=read_done(query.get("done", "")),
+        shown=SHOWN,
     )
+
+
+def summary(site: Site, request: Request) -> Response:
+    """What the logs of a filter are made of, all of them counted, as the page has it: for its script."""
+    asked = read_address(request.query_params, datetime.now(UTC))
+    made = site.app.break_down(asked.unit, asked.text, asked.window)
+    return site.render.page(request, "logs_summary.html", asked=asked, part=_part(asked, made), shown=SHOWN)
+
+
+def chips_of(row: LogRow, signals: Mapping[str, Signal], made: Breakdown, asked: Asked) -> tuple[Chip, ...]:
+    """The signals of a row, the gravest first."""
+    values = _values(made.facets, "signals")
+    found = []
+    for name in row.signals:
+        signal, value = signals.get(name), values.get(name)
+        link = asked.link(q=value.choose if value else f"signal.{name}")
+        severity, meaning = (signal.severity, signal.meaning) if signal else ("info", "")
+        found.append(Chip(name, severity, meaning, link))
+    return tuple(sorted(found, key=lambda chip: (_RANKS[chip.severity], chip.name)))
+
+
+def _values(facets: Sequence[Facet], name: str) -> dict[str, FacetValue]:
+    return {value.value: value for facet in facets if facet.name == name for value in facet.values}
+
+
+def _part(asked: Asked, made: Breakdown) -> Part:
+    def link(since: datetime, until: datetime) -> str:
+        return asked.at(since=_time(since), until=_time(until))
+
+    titles = {facet.name: _TITLES.get(facet.name) or facet.name.capitalize() for facet in made.facets}
+    return Part(made, draw(made, asked.window, link), made.facets, titles)
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
 def _open(site: Site, request: Request) -> Response:
     """What has arrived and is not settled yet."""
     limit = limit_of(request.query_params.get("limit", ""))
     return site.render.page(request, "open.html", page=site.app.open_logs(limit))
-
-
-def conversation(site: Site, request: Request) -> Response:
-    """The transcript, and beside it what is known of the conversation."""
-    conversation_id = request.path_params.get("id", request.query_params.get("id", ""))
-    page = site.app.conversation(conversation_id)
-    if page is None:
-        raise UnknownName(f"there is no conversation {conversation_id[:100]!r} in this project")
-    return site.render.page(request, "conversation.html", page=page, most_turns=MOST_TURNS)

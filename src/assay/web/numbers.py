@@ -86,6 +86,20 @@ def moment(when: datetime) -> str:
     return f"{day(when)} {when.astimezone(UTC):%H:%M}"
 
 
+def minute(when: datetime) -> str:
+    """`2025-11-07T14:03`, UTC: what a field for a time is given."""
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M}"
+
+
+def stride(minutes: int) -> str:
+    """1 as `minute`, 15 as `15 minutes`, 60 as `hour`, 2880 as `2 days`."""
+    for length, name in ((1_440, "day"), (60, "hour")):
+        if minutes % length == 0:
+            steps = minutes // length
+            return name if steps == 1 else f"{steps} {name}s"
+    return "minute" if minutes == 1 else f"{minutes} minutes"
+
+
 def exact(when: datetime) -> str:
     """`2025-11-07 14:03:21 UTC`."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

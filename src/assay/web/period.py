@@ -1,4 +1,5 @@
-"""The period in an address: `from` and `to` are UTC days, both included."""
+"""The period in an address: `from` and `to` are UTC days, both included; `since` and `until` are times,
+the second excluded; `last` is a length of time up to now."""
 
 from __future__ import annotations
 
@@ -12,6 +13,11 @@ from assay.records import Window
 from assay.web.numbers import span
 
 PRESETS_DAYS = (1, 7, 14, 30, 90)
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+LASTS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168, "30d": 720}
+"""What `last` may say, in hours."""
 
 
 class Preset(NamedTuple):
@@ -38,10 +44,13 @@ class Period(NamedTuple):
         return {"from": self.start, "to": self.end} if self.given else {}
 
 
-def window_of(query: QueryParams) -> Window | None:
+def window_of(query: QueryParams, now: datetime | None = None) -> Window | None:
     """The window that an address asks for; None where it asks for none.
 
-    Raises CallerError where a day can't be read or the days are in the wrong order."""
+    Raises CallerError where a day or time can't be read or they are in the wrong order."""
+    exact = _times(query) or _last(query, now or datetime.now(UTC))
+    if exact is not None:
+        return exact
     first, last = _day(query, "from"), _day(query, "to")
     if first is None and last is None:
         return None
@@ -67,6 +76,37 @@ def period_of(window: Window, *, given: bool) -> Period:
         presets.append(Preset(label, first.isoformat(), last.isoformat(), len(days) == length))
     first = days[0].start.date()
     return Period(span(window), first.isoformat(), last.isoformat(), given, tuple(presets))
+
+
+def _times(query: QueryParams) -> Window | None:
+    since, until = time_of(query, "since"), time_of(query, "until")
+    if since is None and until is None:
+        return None
+    since, until = since or FIRST, until or LAST
+    if until < since:
+        raise CallerError(f"the period ends ({until}) before it starts ({since}); swap since and until")
+    return Window(start=since, end=until)
+
+
+def _last(query: QueryParams, now: datetime) -> Window | None:
+    last = query.get("last", "")
+    if not last:
+        return None
+    if last not in LASTS:
+        raise CallerError(f"last={last[:20]!r} is unknown; there are {', '.join(LASTS)}")
+    return Window(start=now - timedelta(hours=LASTS[last]), end=now)
+
+
+def time_of(query: QueryParams, name: str) -> datetime | None:
+    """The time under that name, in UTC, also where it names no zone."""
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise CallerError(f"{name}={text[:40]!r} is no ISO 8601 time; write it as 2025-11-30T14:00") from None
 
 
 def _day(query: QueryParams, name: str) -> date | None:

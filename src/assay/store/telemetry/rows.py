@@ -31,6 +31,21 @@ _PLAIN = (
     "tool_errors",
     "errors",
     "feedback",
+    "route",
+    "provider",
+    "language",
+    "output_language",
+    "finish_reason",
+    "error",
+    "comment",
+    "ttft_ms",
+    "latency_z",
+    "cost_z",
+    "similarity",
+    "unfamiliar",
+    "repeated_calls",
+    "retrievals",
+    "empty_retrievals",
 )
 
 LOG_ROW = ", ".join((*_PLAIN, "started", "ended", "signals", "attributes"))

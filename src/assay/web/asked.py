@@ -1,0 +1,114 @@
+"""What an address of the Logs page asks for, and the addresses beside it: all that is shown is in there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from assay.errors import FilterError
+from assay.records import Unit, Window
+from assay.web.api import limit_of, unit_of
+from assay.web.numbers import moment, span
+from assay.web.period import FIRST, LAST, window_of
+
+TIMES = ("last", "since", "until", "from", "to")
+LAST_WORDS = {
+    "1h": "Last hour",
+    "6h": "Last 6 hours",
+    "24h": "Last 24 hours",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """`times` are the parameters that say the window, as they were given; `columns` those that were
+    chosen, None for the usual ones."""
+
+    unit: Unit
+    text: str
+    window: Window | None
+    times: dict[str, str]
+    columns: tuple[str, ...] | None
+    after: str
+    limit: str
+    deep: bool
+
+    @property
+    def rows(self) -> int:
+        return limit_of(self.limit)
+
+    @property
+    def label(self) -> str:
+        """The window in words."""
+        window, last = self.window, self.times.get("last", "")
+        if window is None:
+            return "All time"
+        if last:
+            return LAST_WORDS[last]
+        if "from" in self.times or "to" in self.times:
+            return span(window)
+        if window.end == LAST:
+            return f"Since {moment(window.start)}"
+        if window.start == FIRST:
+            return f"Until {moment(window.end)}"
+        return f"{moment(window.start)} – {_short(window.start, window.end)}"
+
+    def link(self, path: str = "/logs", **changed: str | None) -> str:
+        """The address with these parameters instead; a new list begins at its newest log."""
+        return self._with(path, changed)
+
+    def at(self, **times: str) -> str:
+        """The same of another time; of all time without one."""
+        return self._with("/logs", {name: times.get(name) for name in TIMES})
+
+    def _with(self, path: str, changed: Mapping[str, str | None]) -> str:
+        given: list[tuple[str, str]] = [("unit", self.unit)]
+        given += [("q", self.text)] if self.text else []
+        given += self.times.items()
+        if self.columns is not None:
+            given += [("col", name) for name in self.columns or ("",)]
+        given += [("limit", self.limit)] if self.limit else []
+        kept = [(name, value) for name, value in given if name not in changed]
+        places = {"unit": 0, "q": 1}
+        for name, value in changed.items():
+            if value:
+                kept.insert(min(places.get(name, len(kept)), len(kept)), (name, value))
+        return f"{path}?{urlencode(kept)}"
+
+    def fields(self, *without: str) -> list[tuple[str, str]]:
+        """The parameters as hidden fields of a form, but for those that the form asks for itself."""
+        given = [("unit", self.unit), ("q", self.text), *self.times.items(), ("limit", self.limit)]
+        if self.columns is not None:
+            given += [("col", name) for name in self.columns or ("",)]
+        return [(name, value) for name, value in given if name not in without and (value or name == "col")]
+
+
+def read_address(query: QueryParams, now: datetime) -> Asked:
+    """Raises CallerError for a unit, time or limit that can't be read."""
+    limit_of(query.get("limit", ""))
+    return Asked(
+        unit=unit_of(query.get("unit", "")),
+        text=query.get("q", "").strip(),
+        window=window_of(query, now),
+        times={name: query[name] for name in TIMES if query.get(name)},
+        columns=tuple(name for name in query.getlist("col") if name) if "col" in query else None,
+        after=query.get("after", ""),
+        limit=query.get("limit", ""),
+        deep=query.get("deep", "") == "1",
+    )
+
+
+def marked(text: str, problem: FilterError) -> tuple[str, str, str]:
+    """The filter before, at and after the place that is wrong."""
+    place = problem.position or 0
+    return text[:place], text[place : place + 1] or "␣", text[place + 1 :]
+
+
+def _short(start: datetime, end: datetime) -> str:
+    return f"{end:%H:%M}" if start.date() == end.date() else moment(end)

@@ -1,0 +1,108 @@
+"""Logs over time as a row of bars, each a link to its own time; a small SVG without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from assay.records import Breakdown, TimeBar, Window
+from assay.web.numbers import count, day, moment
+
+HEIGHT = 40.0
+MOST = 240
+TICKS = 6
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Histogram(NamedTuple):
+    """The drawing, its axis, and where it begins, so that a stretch of it can be chosen."""
+
+    drawing: Markup
+    axis: Markup
+    start: datetime
+    step_minutes: int
+    bars: int
+    most: int
+
+
+def bars_of(made: Breakdown, window: Window | None) -> list[TimeBar]:
+    """Every step of the window, or from the first to the last log, also those without one; the newest,
+    where they are many."""
+    if not made.bars:
+        return []
+    length = timedelta(minutes=made.step_minutes)
+    first, last = made.bars[0].at, made.bars[-1].at
+    if window is not None and (window.end - window.start) / length <= MOST:
+        first = min(first, _floor(window.start, length))
+        last = max(last, _floor(window.end - timedelta(microseconds=1), length))
+    first = max(first, last - length * (MOST - 1))
+    found = {bar.at: bar for bar in made.bars}
+    steps = (last - first) // length + 1
+    every = [first + length * step for step in range(steps)]
+    return [found.get(at) or TimeBar(at=at, logs=0, failed=0) for at in every]
+
+
+def draw(
+    made: Breakdown, window: Window | None, link: Callable[[datetime, datetime], str]
+) -> Histogram | None:
+    """The bars; None where there is nothing to compare. `link` is the address of a stretch of time."""
+    bars = bars_of(made, window)
+    if len(bars) < 2:
+        return None
+    most, length = max(bar.logs for bar in bars) or 1, timedelta(minutes=made.step_minutes)
+    total, failed = sum(bar.logs for bar in bars), sum(bar.failed for bar in bars)
+    label = f"{count(total)} logs over time, {count(failed)} of them with an error"
+    drawn = Markup(
+        '<svg class="timeline" role="img" viewBox="0 0 %s %s" preserveAspectRatio="none" aria-label="%s">'
+    ) % (len(bars) * 10, int(HEIGHT), label)
+    shapes = [
+        _bar(bar, place, most, link(bar.at, bar.at + length), made.step_minutes)
+        for place, bar in enumerate(bars)
+    ]
+    drawing = Markup("").join([drawn, *shapes, Markup("</svg>")])
+    return Histogram(drawing, _axis(bars, made.step_minutes), bars[0].at, made.step_minutes, len(bars), most)
+
+
+def _floor(at: datetime, length: timedelta) -> datetime:
+    return EPOCH + (at - EPOCH) // length * length
+
+
+def _bar(bar: TimeBar, place: int, most: int, link: str, minutes: int) -> Markup:
+    high = max(HEIGHT * bar.logs / most, 1.0) if bar.logs else 0.0
+    bad = max(high * bar.failed / bar.logs, 0.8) if bar.failed else 0.0
+    name = day(bar.at) if minutes >= 1440 else moment(bar.at)
+    title = f"{name}: {count(bar.logs)} logs, {count(bar.failed)} with an error"
+    shapes = [_rect("hit", place, HEIGHT), _rect("all", place, high), _rect("bad", place, bad)]
+    return Markup('<a href="%s" tabindex="-1"><title>%s</title>%s</a>') % (
+        link,
+        title,
+        Markup("").join(shapes),
+    )
+
+
+def _rect(name: str, place: int, high: float) -> Markup:
+    return Markup('<rect class="%s" x="%s" y="%s" width="8" height="%s"/>') % (
+        name,
+        place * 10 + 1,
+        f"{HEIGHT - high:.2f}",
+        f"{high:.2f}",
+    )
+
+
+def _axis(bars: list[TimeBar], minutes: int) -> Markup:
+    """A few times below the bars that they stand for; each day is named where it begins."""
+    apart = max(1, -(-len(bars) // TICKS))
+    texts, before = [], None
+    for place in range(0, len(bars), apart):
+        at = bars[place].at
+        if len(bars) - place < apart / 2:
+            break
+        text = day(at) if minutes >= 1440 else f"{at:%H:%M}" if before == at.date() else moment(at)
+        before = at.date()
+        texts.append(Markup('<text x="%s%%" y="11">%s</text>') % (f"{100 * place / len(bars):.2f}", text))
+    return Markup('<svg class="axis" aria-hidden="true" width="100%%" height="15">%s</svg>') % Markup(
+        ""
+    ).join(texts)
