@@ -127,6 +127,19 @@ def test_no_labels_at_all_are_refused() -> None:
         exact_mean(np.empty(0), np.empty(0), population=3)
 
 
+def test_a_rare_verdict_of_thinly_drawn_logs_is_not_taken_to_be_like_that_of_certain_ones() -> None:
+    """The judge is right about the 80 that were drawn for certain, and wrong about the few of the rest."""
+    judge = np.concatenate([np.ones(80), np.ones(4), np.zeros(100)])
+    design = np.concatenate([np.zeros(80), np.ones(104)]).astype(np.intp)
+    truth = np.concatenate([np.ones(80), np.full(4, np.nan), np.zeros(100)])
+    p1 = np.concatenate([np.ones(80), np.full(104, 0.01)])
+    codes = poststrata(judge, ~np.isnan(truth), design)
+    found = poststratified_mean(truth, codes, p1, np.ones(184), population=10_480)
+    true = 80 / 10_480
+    assert found.interval.low <= true <= found.interval.high
+    assert found.interval.value == pytest.approx(true, abs=1e-4)
+
+
 def test_poststrata_split_a_verdict_by_design_only_where_labels_allow() -> None:
     judge = np.repeat([0.0, 1.0], 100)
     design = np.tile(np.repeat([0, 1], 50), 2).astype(np.intp)
@@ -135,6 +148,11 @@ def test_poststrata_split_a_verdict_by_design_only_where_labels_allow() -> None:
     labelled[100:103] = labelled[150:170] = True
     codes = poststrata(judge, labelled, design)
     assert len(set(codes[:100])) == 2
-    assert len(set(codes[100:])) == 1
-    assert not set(codes[:100]) & set(codes[100:])
+    # three labels are too few by themselves: they join those of the other verdict, drawn as they were
+    assert set(codes[100:150]) == set(codes[:50])
+    assert not set(codes[150:]) & set(codes[:150])
+    labelled[:10] = False
+    whole = poststrata(judge, labelled, design)
+    assert len(set(whole[100:])) == 1
+    assert not set(whole[:100]) & set(whole[100:])
     assert len(set(poststrata(np.where(np.arange(200) < 5, np.nan, judge), labelled))) == 3

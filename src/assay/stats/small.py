@@ -185,8 +185,10 @@ def poststrata(judge: FloatArray, labelled: FlagArray, design: CodeArray | None 
     """The post-stratum of each row: the judge's verdict (from 0.5 on; or none), by design stratum.
 
     Rows of one verdict and one design stratum have (nearly) one probability, so that weights vary
-    little inside. A cell with fewer than ten labels joins the other small cells of its verdict, and
-    where these together have fewer than five, the whole verdict is one stratum. Cochran (1977), 5A.9.
+    little inside. A cell with fewer than ten labels joins the other small cells of its verdict. Where these
+    together have fewer than five it joins the other verdict in its design stratum, where probabilities
+    are alike and the verdict may be wrong; if that is small too, the whole verdict is one stratum. Cochran
+    (1977), 5A.9.
 
     >>> poststrata(np.array([0.0, 1.0, np.nan, 0.7]), np.ones(4, dtype=bool))
     array([0, 1, 2, 1])
@@ -199,5 +201,9 @@ def poststrata(judge: FloatArray, labelled: FlagArray, design: CodeArray | None 
     labels = np.bincount(own[labelled], minlength=3 * cells)
     merged = np.where(labels[own] >= CELL_MINIMUM, own, verdict * cells)
     rest = np.bincount(merged[labelled], minlength=3 * cells)[verdict * cells]
+    few = rest < CELL_MINIMUM // 2
+    beside = (labels.reshape(3, cells).argmax(axis=0) * cells + np.arange(cells))[1 + design]
+    alone = few & (merged == verdict * cells)
+    merged = np.where(alone & (labels[beside] >= CELL_MINIMUM), beside, merged)
     leftover = np.bincount(merged, minlength=3 * cells)[verdict * cells] > 0
-    return np.where(leftover & (rest < CELL_MINIMUM // 2), verdict * cells, merged).astype(np.intp)
+    return np.where(leftover & few, verdict * cells, merged).astype(np.intp)
