@@ -143,7 +143,7 @@ def judged(
 
 def chances_of(telemetry: Telemetry, risk: Any) -> dict[str, float]:
     rows = telemetry.query(f"SELECT log_id, {FEATURES} FROM signals FINAL ORDER BY log_id")
-    return dict(zip(rows["log_id"].to_pylist(), risk.chances(rows).tolist(), strict=True))
+    return dict(zip(map(str, rows["log_id"].to_pylist()), risk.chances(rows).tolist(), strict=True))
 
 
 def test_a_day_is_served_by_what_was_judged_of_earlier_days_alone(
