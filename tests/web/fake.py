@@ -11,6 +11,7 @@ import pyarrow as pa
 from tests.web.arrivals import STATUS
 from tests.web.desk import FakeDesk
 from tests.web.door import FakeDoor
+from tests.web.talking import FakeTalk
 
 from assay.app.requests import ExportRequest
 from assay.errors import CallerError, FilterError, StoreError, UnknownName
@@ -21,6 +22,7 @@ from assay.records import (
     Estimate,
     Evaluation,
     FocusRow,
+    Heard,
     IngestStatus,
     MetricInfo,
     MetricReport,
@@ -350,7 +352,14 @@ def conversation_page() -> ConversationPage:
             else (),
         )
         facts = row(HOSTILE_ID, asked, answered, unit="interaction", log_id=turn.interaction_id, turns=1)
-        turns.append(TurnRow(turn=turn, facts=replace(facts, signals=("refusal",) if number == 0 else ())))
+        raised = ("refusal", "asks_for_human", "error") if number == 0 else ()
+        turns.append(
+            TurnRow(
+                turn=turn,
+                facts=replace(facts, signals=raised),
+                heard=(Heard(signal="refusal", subject="output", start=2, end=12),) if number == 0 else (),
+            )
+        )
     return ConversationPage(
         conversation_id=HOSTILE_ID,
         settled=True,
@@ -393,7 +402,7 @@ def selection(stage: Any, probability: float, draw: float, reason: str) -> Selec
     )
 
 
-class FakePages(FakeDesk):
+class FakePages(FakeDesk, FakeTalk):
     """Answers from the records above. Set `error` to have every method raise it."""
 
     project = "support-assistant"

@@ -30,7 +30,7 @@ PAGES = [
     "/explain/resolved",
     "/operations/ingest",
 ]
-OUR_SCRIPTS = {"theme.js", "charts.js", "vega.js", "live.js", "logs.js", "complete.js"}
+OUR_SCRIPTS = {"theme.js", "charts.js", "vega.js", "live.js", "logs.js", "complete.js", "conversation.js"}
 
 
 class Reader(HTMLParser):
@@ -212,7 +212,7 @@ def test_conversation_shows_transcript_scores_and_why(client: TestClient) -> Non
         "The user asked twice.",
         "by ana",
         "Drawn for the judge",
-        "probability 25.00 %",
+        "a chance of 25.00 %",
         "the judge's reply was no JSON",
         "⟦RLO⟧evil⟦PDF⟧",
         "bell⟦07⟧",
@@ -225,8 +225,10 @@ def test_conversation_shows_transcript_scores_and_why(client: TestClient) -> Non
 def test_a_megabyte_is_folded_and_cut(client: TestClient) -> None:
     html = client.get(CONVERSATION).text
     assert "Show all 1,048,580 characters" in html
-    assert "and 948,580 more characters, which only the API gives" in html
-    assert len(html) < 250_000
+    assert len(html) < 60_000
+    more = f"/texts?id={quote(HOSTILE_ID, safe='')}&turn={1:032x}&part=output"
+    assert more in Reader(html).links()
+    assert "The policy says so. " * 52_429 in read(client, more).text
 
 
 def test_odd_conversation_ids_are_found_again(pages: FakePages) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from assay.app.parts import Parts
 from assay.app.requests import NeighboursRequest
+from assay.app.views import told
 from assay.discovery.apply import embed_logs
 from assay.discovery.endpoint import EndpointEmbedder
 from assay.errors import OutsideError
@@ -77,8 +78,10 @@ def neighbours(parts: Parts, request: NeighboursRequest) -> Neighbourhood:
     model = parts.embedder.model
     found = nearest(parts.telemetry, unit, log_id, model, request.limit)
     reason = "" if found else "nothing is like it yet" if found is not None else _missing(parts, unit)
+    logs = told(parts, unit, [near.row for near in found or ()])
     rows = tuple(
-        Neighbour(log=near.row, similarity=near.similarity, alike=near.alike) for near in found or ()
+        Neighbour(log=row, similarity=near.similarity, alike=near.alike)
+        for row, near in zip(logs, found or (), strict=True)
     )
     return Neighbourhood(unit=unit, log_id=log_id, model=model, rows=rows, reason=reason)
 

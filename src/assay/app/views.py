@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from assay.app import tallies
+from assay.app.heard import hear
 from assay.app.facets import break_down
 from assay.app.parts import Parts
 from assay.records import (
@@ -16,6 +17,7 @@ from assay.records import (
     Exploration,
     Level,
     LogPage,
+    LogRow,
     MetricInfo,
     OpenPage,
     ScoreRow,
@@ -97,6 +99,16 @@ def explore(
     return Exploration(page=page, breakdown=made, picked=picked_among(parts.state, parts.project, unit, ids))
 
 
+def told(parts: Parts, unit: Unit, rows: Sequence[LogRow]) -> tuple[LogRow, ...]:
+    """The rows with what was said about them, and how much they matter to the team."""
+    begun = {row.log_id: row.started for row in rows}
+    scored, levels = _scores(parts, unit, begun), _priorities(parts, unit, begun)
+    return tuple(
+        replace(row, scores=scored.get(row.log_id, ()), priority=levels.get(row.log_id, "low"))
+        for row in rows
+    )
+
+
 def open_logs(parts: Parts, limit: int) -> OpenPage:
     """What has arrived and is not settled yet, the newest first."""
     return read_open(parts.telemetry, limit=limit)
@@ -119,6 +131,7 @@ def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
                 row,
                 scores=told.get(row.turn.interaction_id, ()),
                 selections=decided.get(row.turn.interaction_id, ()),
+                heard=hear(parts, row.turn, row.facts.signals if row.facts else ()),
             )
             for row in page.turns
         ),

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from assay.app.requests import NeighboursRequest
 from assay.errors import CallerError, UnknownName
 from assay.records import Accounting, PolicyAccounting, Unit
 from assay.records.page import Step, Summed
@@ -102,6 +103,26 @@ def conversation(site: Site, request: Request) -> Response:
     if page is None:
         raise UnknownName(f"no conversation {conversation_id[:100]!r}")
     return _json(page)
+
+
+def spans(site: Site, request: Request) -> Response:
+    """The timeline of a trace; with `span`, that span as it was delivered."""
+    trace_id, span_id = request.query_params.get("trace", ""), request.query_params.get("span", "")
+    if not span_id:
+        return _json(site.app.timelines((trace_id,)))
+    found = site.app.span(trace_id, span_id)
+    if found is None:
+        raise UnknownName(f"no span {span_id[:100]!r} of trace {trace_id[:100]!r}")
+    return _json(found)
+
+
+def neighbours(site: Site, request: Request) -> Response:
+    """The logs nearest in meaning to one."""
+    query = request.query_params
+    asked = NeighboursRequest(
+        log_id=query.get("id", ""), unit=unit_of(query.get("unit", "")), limit=limit_of(query.get("limit", ""), 8)
+    )
+    return _json(site.app.neighbours(asked))
 
 
 def ingest(site: Site, request: Request) -> Response:

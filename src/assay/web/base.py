@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from assay.app.requests import (
     ExportRequest,
     FiltersRequest,
+    NeighboursRequest,
     Picked,
     PickRequest,
     RemoveFilterRequest,
@@ -26,11 +27,14 @@ from assay.records import (
     Feedback,
     IngestStatus,
     MetricReport,
+    Neighbourhood,
     PolicyInfo,
     Progress,
     Report,
     SavedFilter,
     Signal,
+    SpanDetail,
+    Timeline,
     Unit,
     Window,
 )
@@ -186,6 +190,18 @@ class Pages(Protocol):
 
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         """A conversation with its turns, or None where there is none of that id."""
+        ...
+
+    def timelines(self, trace_ids: Sequence[str]) -> tuple[Timeline, ...]:
+        """The spans of these interactions, of each that is kept."""
+        ...
+
+    def span(self, trace_id: str, span_id: str) -> SpanDetail | None:
+        """One span as it was delivered; None where it is not kept."""
+        ...
+
+    def neighbours(self, request: NeighboursRequest) -> Neighbourhood:
+        """The logs whose requests mean much the same, nearest first."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from assay.web import bars, numbers, text
+from assay.web import bars, marked, numbers, talk, text
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -86,6 +86,8 @@ def _environment() -> jinja2.Environment:
         address=numbers.address,
         axis=bars.axis_of,
         conversation_path=numbers.conversation_path,
+        said=marked.said,
+        text_address=talk.text_address,
         correction=numbers.correction,
         plural=numbers.plural,
         range_bar=bars.range_bar,

@@ -56,6 +56,11 @@ def plain(text: str) -> str:
 
 def visible(text: str) -> Markup:
     """The text as isolated, escaped HTML, its marks told apart from what was written."""
+    return isolated(shown(text))
+
+
+def shown(text: str) -> str:
+    """The text as escaped HTML, its marks told apart from what was written, to stand among other parts."""
     parts: list[str] = []
     text, start = text.replace("\r\n", "\n"), 0
     for match in _SPECIAL.finditer(text):
@@ -66,7 +71,12 @@ def visible(text: str) -> Markup:
         ]
         start = match.end()
     parts.append(str(escape(text[start:])))
-    return Markup(f"<bdi>{''.join(parts)}</bdi>")  # noqa: S704  each part is escaped above
+    return "".join(parts)
+
+
+def isolated(html: str) -> Markup:
+    """HTML that was escaped already, so that its direction moves nothing beside it."""
+    return Markup(f"<bdi>{html}</bdi>")  # noqa: S704  escaped by `shown`
 
 
 def prose(text: str) -> Markup:
