@@ -120,7 +120,9 @@ def neighbours(site: Site, request: Request) -> Response:
     """The logs nearest in meaning to one."""
     query = request.query_params
     asked = NeighboursRequest(
-        log_id=query.get("id", ""), unit=unit_of(query.get("unit", "")), limit=limit_of(query.get("limit", ""), 8)
+        log_id=query.get("id", ""),
+        unit=unit_of(query.get("unit", "")),
+        limit=limit_of(query.get("limit", ""), 8),
     )
     return _json(site.app.neighbours(asked))
 
