@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assay.app import tallies
-from assay.app.heard import hear
 from assay.app.facets import break_down
+from assay.app.heard import hear
 from assay.app.parts import Parts
 from assay.records import (
     ConversationPage,
