@@ -149,7 +149,8 @@ CONVERSATIONS = (
     "GROUP BY conversation_id"
 )
 DECISIONS = (
-    "INSERT INTO selections SELECT 'daily', 'bench', stage, unit, log_id, started, 'rest', "
+    "INSERT INTO selections (policy, policy_version, stage, unit, log_id, started, stratum, probability, "
+    "draw, selected, reason, decided_at) SELECT 'daily', 'bench', stage, unit, log_id, started, 'rest', "
     "if(stage = 'judge', {rate:Float64}, 0.15), draw, "
     "draw < {rate:Float64} * if(stage = 'judge', 1, 0.15), '', computed_at "
     "FROM (SELECT *, (cityHash64(log_id) % 1000000) / 1000000. AS draw FROM signals "

@@ -327,7 +327,7 @@ def test_what_is_heard_already_is_not_searched_again() -> None:
     where = compile_condition(
         condition, words=WORDS, source="facts", heard=heard, folded={"output": "folded_output"}
     )
-    assert where.sql.startswith("(((heard[1]) OR match(folded_output, {c0:String})) OR ((heard[2])) OR ")
+    assert where.sql.startswith("((((heard[1])) OR (match(folded_output, {c0:String}))) OR ((heard[2])) OR ")
     assert set(where.params) == {"c0", "c1", "c2"}
 
 

@@ -39,6 +39,7 @@ from assay.query.evaluate import NUMBER_PATTERN
 from assay.query.fields import FIELDS, OPTIONAL
 from assay.query.text import TAG_PATTERN
 from assay.records import Unit, Window
+from assay.store.telemetry.search import SEARCHED, has_runs, has_words, is_run
 
 PHRASES: Final = 500
 """Phrases of a word list in one pattern. One pattern of many is far faster than a search for each."""
@@ -140,11 +141,11 @@ class _Compiler:
             case InList():
                 return self._in_list(condition)
             case Contains(subject=subject, part=part):
-                needle = self._bind("String", fold(part))
-                return self._search(subject, lambda text: f"position({lowered(text)}, {needle}) > 0")
+                needle = fold(part)
+                return self._search(subject, lambda text: self._contains(text, needle))
             case Says(subject=subject, phrase=phrase):
-                said = self._bind("String", fold_words(phrase))
-                return self._search(subject, lambda text: f"position({self._words_of(text)}, {said}) > 0")
+                said = fold_words(phrase)
+                return self._search(subject, lambda text: self._says(text, said))
             case Mentions():
                 return self._mentions(condition)
             case Tagged(tag=tag):
@@ -193,6 +194,21 @@ class _Compiler:
             raise FilterError(f"unknown field `{subject.name}`")
         return "(input_tokens + output_tokens)" if subject.name == "tokens" else subject.name
 
+    def _contains(self, text: str, part: str) -> str:
+        asked = has_runs(text, part, self._bind) if self._is_indexed(text) else []
+        if asked and is_run(part):
+            return asked[0]
+        return " AND ".join((*asked, f"position({lowered(text)}, {self._bind('String', part)}) > 0"))
+
+    def _says(self, text: str, phrase: str) -> str:
+        asked = [has_words(text, phrase, self._bind)] if self._is_indexed(text) else []
+        if asked and phrase.count(" ") == 2:
+            return asked[0]
+        return " AND ".join((*asked, f"position({self._words_of(text)}, {self._bind('String', phrase)}) > 0"))
+
+    def _is_indexed(self, text: str) -> bool:
+        return self._stored and text in SEARCHED
+
     def _mentions(self, part: Mentions) -> str:
         phrases = sorted({fold_words(phrase) for phrase in phrases_of(self._words, part.words)})
         # A folded phrase is letters, marks, digits and spaces: nothing in it means anything in a pattern.
@@ -216,7 +232,7 @@ class _Compiler:
     def _search(self, subject: Subject, test: Callable[[str], str]) -> str:
         if isinstance(subject, Attribute) or subject.name != "text":
             return f"({test(self.fact(subject))})"
-        here = f"{test('input')} OR {test('output')}"
+        here = f"({test('input')}) OR ({test('output')})"
         if not self._stored or self._unit == "interaction":
             return f"({here})"
         said = f"log_id GLOBAL IN ({self._talks(here)})"

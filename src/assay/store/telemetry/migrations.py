@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from assay.errors import StoreError
 from assay.store.telemetry import intake, receipts, schema
 from assay.store.telemetry.anew import make_anew
+from assay.store.telemetry.baselines import BASELINES
+from assay.store.telemetry.drafts import DRAFTS
 from assay.store.telemetry.embeddings import CENTRES, EMBEDDINGS
 from assay.store.telemetry.room import check_room
-from assay.store.telemetry.schema import Topology, add_columns, create_table
+from assay.store.telemetry.schema import Topology, add_columns, create_table, local_name, on_cluster
+from assay.store.telemetry.search import SEARCHED, index_of
 
 if TYPE_CHECKING:
     from assay.store.telemetry.connection import Telemetry
@@ -68,6 +71,16 @@ def _by_time(topology: Topology) -> tuple[str, ...]:
     return (*make_anew(schema.SIGNALS, topology), *make_anew(schema.SETTLING, topology))
 
 
+def _words(topology: Topology) -> tuple[str, ...]:
+    """Days that are there already get their index in the background, the next queries are not kept."""
+    alter = f"ALTER TABLE {local_name('signals', topology)}{on_cluster(topology)}"
+    names = [f"idx_{column}" for column in SEARCHED]
+    return (
+        f"{alter} {', '.join(f'ADD INDEX IF NOT EXISTS {index_of(column)}' for column in SEARCHED)}",
+        f"{alter} {', '.join(f'MATERIALIZE INDEX {name}' for name in names)}",
+    )
+
+
 def _occasions(topology: Topology) -> tuple[str, ...]:
     """A key may grow by columns that come with it; nothing is written anew."""
     local, *front = add_columns("selections", schema.OCCASIONS, topology)
@@ -79,7 +92,9 @@ def _meaning(topology: Topology) -> tuple[str, ...]:
 
 
 def _telling(topology: Topology) -> tuple[str, ...]:
-    return add_columns("signals", schema.TELLING, topology)
+    tables = (DRAFTS, BASELINES)
+    made = (statement for table in tables for statement in create_table(table, topology))
+    return (*add_columns("signals", schema.TELLING, topology), *made)
 
 
 def _receipts(topology: Topology) -> tuple[str, ...]:
@@ -101,6 +116,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(number=8, title="from which mapping tables and views were made", statements=_derived),
     Migration(number=9, title="facts that tell how an answer came about", statements=_telling),
+    Migration(number=10, title="the words of texts, so that they are found", statements=_words),
     Migration(number=11, title="more than one decision about a log", statements=_occasions),
     Migration(number=12, title="what requests mean", statements=_meaning),
     Migration(number=13, title="receipts of what each step has written", statements=_receipts),

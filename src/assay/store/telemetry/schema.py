@@ -6,10 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from assay.store.telemetry.search import SEARCHED, index_of
+
 Kind = Literal["embedded", "server", "cluster"]
 
 DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
 """An insert returns when its part is on the disk, not when the kernel has heard of it."""
+
+SWIFT = "fsync_after_insert = 0"
+"""Nobody misses rows of such a table after a power failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Table:
     server_indexes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     path: str = ""
+    durable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ def create_table(table: Table, topology: Topology) -> tuple[str, ...]:
     indexes = table.indexes if topology.kind == "embedded" else (*table.indexes, *table.server_indexes)
     body = ",\n    ".join((*table.columns, *(f"INDEX {index}" for index in indexes)))
     key = f"PRIMARY KEY {table.primary_key}\n" if table.primary_key else ""
-    settings = ", ".join((*table.settings, DURABLE))
+    settings = ", ".join((*table.settings, DURABLE if table.durable else SWIFT))
     local = (
         f"CREATE TABLE IF NOT EXISTS {local_name(table.name, topology)}{on_cluster(topology)} (\n"
         f"    {body}\n) ENGINE = {_engine(table, topology)}\n"
@@ -273,11 +279,15 @@ SIGNALS = Table(
     indexes=(
         "idx_log_id log_id TYPE bloom_filter(0.001) GRANULARITY 1",
         "idx_talk conversation_id TYPE bloom_filter(0.01) GRANULARITY 1",
+        *(index_of(column) for column in SEARCHED),
     ),
     settings=("min_age_to_force_merge_seconds = 7200", "min_age_to_force_merge_on_partition_only = 1"),
 )
 """In order of time, so that the newest are read first and a range of time alone; a log whose start
 changes leaves a row of `is_deleted` behind. A day that rests for two hours is merged to one part."""
+
+OCCASIONS = ("occasion UInt32", "facts_at DateTime64(6, 'UTC')")
+DECISION = "(policy, stage, unit, log_id, occasion)"
 
 SELECTIONS = Table(
     name="selections",
@@ -294,13 +304,17 @@ SELECTIONS = Table(
         "selected UInt8",
         "reason LowCardinality(String)",
         "decided_at DateTime64(6, 'UTC')",
+        *OCCASIONS,
     ),
     engine="ReplacingMergeTree",
     version="decided_at",
     partition_by="toDate(started)",
-    order_by="(policy, stage, unit, log_id)",
+    primary_key="(policy, stage, unit, log_id)",
+    order_by=DECISION,
     shard_by="cityHash64(log_id)",
 )
+"""`occasion` counts the decisions about a log, from 0: a later one adds a chance to what it had. `facts_at`
+is when the facts were computed that it was made upon."""
 
 SCORES = Table(
     name="scores",
@@ -358,7 +372,8 @@ SETTLED = Table(
     order_by="name",
     shard_by="cityHash64(name)",
 )
-"""One row: whatever was touched before `upto` is computed, so that a run that has nothing to do is cheap."""
+"""Up to when everything is done, so that a run that has nothing to do is cheap: `interactions`, what was
+touched before `upto` is computed; `policy NAME`, what was computed before it is decided."""
 
 DERIVED = Table(
     name="derived",
