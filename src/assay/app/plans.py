@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from assay.app import flow, tallies
+from assay.app import tallies
 from assay.app.parts import Parts
 from assay.app.requests import PlanRequest
-from assay.errors import UnknownName
+from assay.app.sources import make_sources
 from assay.estimates.past import past_rates
 from assay.query import parse
 from assay.records import MetricInfo, SamplePlan, Unit, Window
 from assay.sampling.base import Policy
 from assay.sampling.plan import Past, plan_policy
+from assay.sampling.sources import Sources
 from assay.store.telemetry.costs import cost_of_a_score
 from assay.store.telemetry.selections import days_with_logs
 
@@ -36,42 +38,53 @@ def _plan(parts: Parts, policy: Policy, window: Window, *, ranged: bool) -> Samp
         whole = [day for day in days if day < parts.clock().date()]
         days = (whole or days)[-1:]
     names = parts.names()
+    past = _past(parts, policy)
     return plan_policy(
         parts.telemetry,
         policy,
         days,
         lambda text: parse(text, names),
-        _past(parts, policy),
+        past,
         words=parts.words,
-        sources=flow.sources(parts),
+        sources=_sources(parts, policy, past.info),
+    )
+
+
+def _sources(parts: Parts, policy: Policy, info: MetricInfo | None) -> Sources:
+    """The policy's own, as they would be if that metric followed it."""
+    own = make_sources(parts, policy)
+    if info is None:
+        return own
+    return replace(
+        own,
+        risk=lambda name, day, version: own.risk(name or info.name, day, version),
+        metric=lambda name: own.metric(name or info.name),
     )
 
 
 def _past(parts: Parts, policy: Policy) -> Past:
-    """What the metrics that follow the policy have cost and found in the last weeks."""
+    """What metrics of the policy have cost and found in the last weeks: of those that follow it, or else
+    of those that could."""
     now = parts.clock()
     window = Window(start=now - PAST, end=now)
-    following = [info for info in parts.infos().values() if _follows(parts, info, policy)]
-    costs = {info.name: _cost(parts, info, policy.unit, window) for info in following if info.kind != "human"}
-    if not following:
-        return Past(usd_each=costs, label_usd=parts.settings.review.label_usd)
-    info = following[0]
-    found = tallies.read_ledger(parts, info, window, parts.parse(policy.where), ())
+    label_usd = parts.settings.review.label_usd
+    fitting = [info for info in parts.infos().values() if info.unit == policy.unit]
+    following = [info for info in fitting if parts.policy_of(info).name == policy.name]
+    served = following or fitting
+    costs = {info.name: _cost(parts, info, policy.unit, window) for info in served if info.kind != "human"}
+    if not served:
+        return Past(label_usd=label_usd)
+    info = served[0]
+    found = tallies.read_ledger(parts, info, window, parts.parse(parts.policy_of(info).where), ())
     rates = past_rates(found.rows, found.seen, sum(found.decided_by_day.values()), info)
     return Past(
         info=info,
+        follows=bool(following),
         rate=rates.rate,
         explained=rates.explained,
         usd_each=costs,
-        label_usd=parts.settings.review.label_usd,
+        label_usd=label_usd,
     )
-
-
-def _follows(parts: Parts, info: MetricInfo, policy: Policy) -> bool:
-    try:
-        return parts.policy_of(info).name == policy.name
-    except UnknownName:
-        return False
 
 
 def _cost(parts: Parts, info: MetricInfo, unit: Unit, window: Window) -> float | None:

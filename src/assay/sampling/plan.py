@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from assay.query import Condition
-from assay.records import MetricInfo, PlannedGroup, PlannedMetric, PlannedWidth, SamplePlan
+from assay.records import MetricInfo, PlannedGroup, PlannedMetric, PlannedWidth, SamplePlan, Window
 from assay.sampling.base import Day, FloatArray, IntArray, Policy, version_of
 from assay.sampling.groups import group_logs
 from assay.sampling.sources import Sources
-from assay.sampling.survey import Surveyor
+from assay.sampling.survey import Surveyor, add_up, with_chances
 from assay.stats.design import foresee_mean
+from assay.store.telemetry import selections
 from assay.store.telemetry.connection import Telemetry
 
 UNKNOWN_RATE: Final = 0.05
@@ -28,10 +29,12 @@ UNKNOWN_EXPLAINED: Final = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What is known so far: the failure rate of the metric `info` and what its judge explains of people's
-    labels (R^2), None where not known yet; what a score of each metric costs, and a label."""
+    """What is known so far: of the metric `info`, which `follows` the policy or might, the failure rate and
+    what its judge explains of people's labels (R^2), None where not known yet; what a score of each
+    metric costs, and a label."""
 
     info: MetricInfo | None = None
+    follows: bool = True
     rate: float | None = None
     explained: float | None = None
     usd_each: Mapping[str, float | None] = field(default_factory=dict)
@@ -66,7 +69,7 @@ def plan_policy(
     surveyor = Surveyor(
         telemetry=telemetry, policy=policy, grouping=grouping, stage="judge", sources=sources or Sources()
     )
-    found = [rows for day in days if (rows := _read(policy, surveyor.read_day(day), past)) is not None]
+    found = [rows for day in days if (rows := _read(policy, _day(surveyor, day, past), past)) is not None]
     groups = _groups(policy, found, past)
     judge_usd = _total(past.usd_each.values())
     judge, label = sum(group.judge for group in groups), sum(group.label for group in groups)
@@ -90,6 +93,19 @@ def plan_policy(
         width=_width(policy, found, past),
         notes=_notes(policy, found, past),
     )
+
+
+def _day(surveyor: Surveyor, day: date, past: Past) -> Day:
+    """The day as the policy will see it, and each log's chance of failing, even where it asks for none."""
+    seen = surveyor.read_day(day)
+    if past.info is None or surveyor.needs.risk is not None or not seen.logs.num_rows:
+        return seen
+    model = surveyor.sources.risk(past.info.name, day, "")
+    if model is None:
+        return seen
+    grouping = replace(surveyor.grouping, features=True)
+    tables = selections.survey(surveyor.telemetry, grouping, "judge", Window.of_day(day))
+    return replace(seen, logs=add_up(with_chances(table, model) for table in tables), risk=model.version)
 
 
 def _read(policy: Policy, day: Day, past: Past) -> _Rows | None:
@@ -190,9 +206,13 @@ def _notes(policy: Policy, found: Sequence[_Rows], past: Past) -> tuple[str, ...
     if not found:
         notes.append("no settled logs in the range: nothing to plan from")
     if past.info is None:
-        notes.append("no metric follows this policy: nothing would be judged")
-    elif past.rate is None:
-        notes.append(f"{past.info.name} has judged nothing yet: a failure rate of 5 % is assumed")
+        notes.append(f"there is no metric of {policy.unit}s: nothing would be judged")
+    elif not past.follows:
+        notes.append(f"no metric follows this policy: planned as if {past.info.name} did")
+    if past.info is not None and past.rate is None:
+        notes.append(
+            f"{past.info.name} has judged too little yet: where failures are is a guess from signals"
+        )
     unknown = [name for name, each in past.usd_each.items() if each is None]
     if unknown:
         notes.append(f"no score of {', '.join(unknown)} yet: the cost of judging is not known")
