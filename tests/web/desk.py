@@ -88,6 +88,7 @@ def breakdown(unit: Unit, asked: str, total: int, since: datetime | None = None)
         filter=asked,
         total=total,
         since=since,
+        shown=Window(start=FIRST + timedelta(minutes=10), end=FIRST + timedelta(hours=25, minutes=20)),
         step_minutes=60,
         bars=bars if total else (),
         facets=facets if total else (),

@@ -17,7 +17,7 @@ from tests.web.test_pages import read
 
 from assay.app.requests import PickRequest, RemoveFilterRequest, SaveFilterRequest, SavePolicyRequest
 from assay.errors import CallerError
-from assay.records import Breakdown, OpenPage, OpenRow, Series, TimeBar, Window
+from assay.records import Breakdown, OpenPage, OpenRow, Series, Window
 from assay.web.asked import Asked, read_address
 from assay.web.columns import COLUMNS, MOST, offered, read_columns
 from assay.web.histogram import bars_of, draw
@@ -117,28 +117,21 @@ def link(since: datetime, until: datetime) -> str:
 
 
 def test_hours_without_a_log_have_their_place() -> None:
-    bars = bars_of(breakdown("conversation", "", 9), None)
+    bars = bars_of(breakdown("conversation", "", 9))
     assert [bar.at for bar in bars] == [FIRST + timedelta(hours=hour) for hour in range(26)]
     assert [bar.logs for bar in bars if bar.logs] == [3, 13, 23, 53, 203, 253]
 
 
-def test_a_window_is_drawn_from_end_to_end() -> None:
+def test_what_is_shown_is_drawn_from_end_to_end() -> None:
     window = Window(start=FIRST - timedelta(hours=3, minutes=10), end=FIRST + timedelta(hours=30))
-    bars = bars_of(breakdown("conversation", "", 9), window)
+    bars = bars_of(replace(breakdown("conversation", "", 9), shown=window))
     assert bars[0].at == FIRST - timedelta(hours=4)
     assert bars[-1].at == FIRST + timedelta(hours=29)
-
-
-def test_a_clock_that_was_wrong_hides_no_others() -> None:
-    made = breakdown("conversation", "", 9)
-    long_ago = TimeBar(at=datetime(1999, 1, 1, tzinfo=UTC), logs=1, failed=0)
-    bars = bars_of(replace(made, bars=(long_ago, *made.bars)), None)
-    assert len(bars) == 240
-    assert bars[-1].logs == 253
+    assert bars_of(replace(breakdown("conversation", "", 9), bars=())) == []
 
 
 def test_each_bar_leads_to_its_time() -> None:
-    drawn = draw(breakdown("conversation", "", 9), None, link)
+    drawn = draw(breakdown("conversation", "", 9), link)
     assert drawn is not None
     assert str(drawn.drawing).count("<a ") == 26
     assert "since=20-00&amp;until=20-01" in drawn.drawing
@@ -150,8 +143,9 @@ def test_each_bar_leads_to_its_time() -> None:
 
 def test_one_bar_compares_nothing() -> None:
     made = breakdown("conversation", "", 9)
-    assert draw(replace(made, bars=made.bars[:1]), None, link) is None
-    assert draw(replace(made, bars=()), None, link) is None
+    hour = Window(start=FIRST, end=FIRST + timedelta(hours=1))
+    assert draw(replace(made, shown=hour), link) is None
+    assert draw(replace(made, bars=()), link) is None
 
 
 # --- the page -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ FIELDS: Final = ("service", "route", "version", "model", "environment", "languag
 RATINGS: Final = {"negative": "feedback < 0.5", "positive": "feedback >= 0.5"}
 MOST_VALUES: Final = 40
 MOST_BARS: Final = 120
+MOST_SHOWN: Final = timedelta(days=366)
 STEPS_MINUTES: Final = (1, 5, 15, 30, 60, 120, 180, 360, 720, DAY_MINUTES)
 FACETS_NS: Final = 70.0
 """About what all facets together add to the cost of a condition on one row of the store."""
@@ -55,7 +56,8 @@ def break_down(
     from before costs nothing."""
     names = parts.names()
     given, ways = read_parts(text, lambda part: parse(part, names)), _ways(names)
-    groups, step = _groups(names, given, ways), step_of(_with_logs(parts, window))
+    shown = _shown(parts, window)
+    groups, step = _groups(names, given, ways), step_of(shown)
     counted = window if budget_ms is None else _within(parts, unit, groups, step, window, budget_ms)
     found = [_count(parts, unit, group, step, counted) for group in groups]
     values: dict[str, Counter[str]] = {}
@@ -66,24 +68,28 @@ def break_down(
     facets = [_signals(given, values.get("signals", Counter()))]
     facets += [_bucket(name, given, values.get(name, Counter()), known) for name, known in ways.items()]
     facets += [_field(name, given, values.get(name, Counter())) for name in FIELDS]
-    bars = _bars(found[0], step)
     return Breakdown(
         unit=unit,
         filter=text,
-        total=sum(bar.logs for bar in bars),
+        total=sum(day.logs for day in found[0].values()),
         since=counted.start if counted.start > window.start else None,
+        shown=shown,
         step_minutes=step,
-        bars=bars,
+        bars=_bars(found[0], step, shown),
         facets=tuple(facet for facet in facets if facet.values),
     )
 
 
-def _with_logs(parts: Parts, window: Window) -> Window:
-    """The part of the window in which there are logs at all: an open end is no reason for coarse bars."""
+def _shown(parts: Parts, window: Window) -> Window:
+    """The part of the window in which there are logs at all. A sender's clock that was wrong for a while
+    hides no others: at most a year is shown, and nothing that has not come yet."""
     every = tallies.data_window(parts)
-    if every is None or every.end <= window.start or window.end <= every.start:
-        return window
-    return Window(start=max(every.start, window.start), end=min(every.end, window.end))
+    if every is None:
+        return Window(start=window.start, end=window.start)
+    ahead = parts.clock() + timedelta(days=1)
+    end = min(every.end, window.end, ahead if every.start < ahead else every.end)
+    start = max(every.start, window.start, end - MOST_SHOWN)
+    return Window(start=min(start, end), end=end)
 
 
 def step_of(window: Window) -> int:
@@ -185,8 +191,8 @@ def _within(
     return next(slices(sizes, window, max(int(budget_ms / max(row_ms, 1e-9)), 1))).window
 
 
-def _bars(days: Mapping[date, DayFacets], step: int) -> tuple[TimeBar, ...]:
-    """The counted steps of each day, put together to bars."""
+def _bars(days: Mapping[date, DayFacets], step: int, shown: Window) -> tuple[TimeBar, ...]:
+    """The counted steps of each day, put together to the bars that are shown."""
     length = timedelta(minutes=step)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     sums: dict[datetime, tuple[int, int]] = {}
@@ -195,7 +201,8 @@ def _bars(days: Mapping[date, DayFacets], step: int) -> tuple[TimeBar, ...]:
             start = epoch + (at - epoch) // length * length
             before = sums.get(start, (0, 0))
             sums[start] = (before[0] + logs, before[1] + failed)
-    return tuple(TimeBar(at=at, logs=logs, failed=failed) for at, (logs, failed) in sorted(sums.items()))
+    bars = (TimeBar(at=at, logs=logs, failed=failed) for at, (logs, failed) in sorted(sums.items()))
+    return tuple(bar for bar in bars if shown.start < bar.at + length and bar.at < shown.end)
 
 
 def _signals(given: Sequence[Part], counts: Counter[str]) -> Facet:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from assay.records.log import Unit
 from assay.records.page import LogPage
+from assay.records.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +51,15 @@ class TimeBar:
 class Breakdown:
     """The logs that a filter holds of, counted by time and by facts.
 
-    Steps of time are of `step_minutes` and go from the first bar to the last; those without a log are
-    left out. Of a large store only logs that began at `since` or later are counted; None says that all
-    of the period were."""
+    `shown` is the time that bars are about: where there are logs at all, a year at most. Bars are of
+    `step_minutes`; those without a log are left out. Of a large store only logs that began at `since`
+    or later are counted; None says that all of the period were."""
 
     unit: Unit
     filter: str
     total: int
     since: datetime | None
+    shown: Window
     step_minutes: int
     bars: tuple[TimeBar, ...]
     facets: tuple[Facet, ...]

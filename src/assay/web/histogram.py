@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from assay.records import Breakdown, TimeBar, Window
+from assay.records import Breakdown, TimeBar
 from assay.web.numbers import count, day, moment
 
 HEIGHT = 40.0
@@ -28,28 +28,21 @@ class Histogram(NamedTuple):
     most: int
 
 
-def bars_of(made: Breakdown, window: Window | None) -> list[TimeBar]:
-    """Every step of the window, or from the first to the last log, also those without one; the newest,
-    where they are many."""
-    if not made.bars:
-        return []
+def bars_of(made: Breakdown) -> list[TimeBar]:
+    """Every step of the time that is shown, also those without a log."""
     length = timedelta(minutes=made.step_minutes)
-    first, last = made.bars[0].at, made.bars[-1].at
-    if window is not None and (window.end - window.start) / length <= MOST:
-        first = min(first, _floor(window.start, length))
-        last = max(last, _floor(window.end - timedelta(microseconds=1), length))
-    first = max(first, last - length * (MOST - 1))
+    if not made.bars or made.shown.start >= made.shown.end:
+        return []
+    first = EPOCH + (made.shown.start - EPOCH) // length * length
     found = {bar.at: bar for bar in made.bars}
-    steps = (last - first) // length + 1
-    every = [first + length * step for step in range(steps)]
+    steps = -((first - made.shown.end) // length)
+    every = [first + length * step for step in range(min(steps, MOST))]
     return [found.get(at) or TimeBar(at=at, logs=0, failed=0) for at in every]
 
 
-def draw(
-    made: Breakdown, window: Window | None, link: Callable[[datetime, datetime], str]
-) -> Histogram | None:
+def draw(made: Breakdown, link: Callable[[datetime, datetime], str]) -> Histogram | None:
     """The bars; None where there is nothing to compare. `link` is the address of a stretch of time."""
-    bars = bars_of(made, window)
+    bars = bars_of(made)
     if len(bars) < 2:
         return None
     most, length = max(bar.logs for bar in bars) or 1, timedelta(minutes=made.step_minutes)
@@ -64,10 +57,6 @@ def draw(
     ]
     drawing = Markup("").join([drawn, *shapes, Markup("</svg>")])
     return Histogram(drawing, _axis(bars, made.step_minutes), bars[0].at, made.step_minutes, len(bars), most)
-
-
-def _floor(at: datetime, length: timedelta) -> datetime:
-    return EPOCH + (at - EPOCH) // length * length
 
 
 def _bar(bar: TimeBar, place: int, most: int, link: str, minutes: int) -> Markup:

@@ -129,7 +129,7 @@ def _part(asked: Asked, made: Breakdown) -> Part:
         return asked.at(since=_time(since), until=_time(until))
 
     titles = {facet.name: _TITLES.get(facet.name) or facet.name.capitalize() for facet in made.facets}
-    return Part(made, draw(made, asked.window, link), made.facets, titles)
+    return Part(made, draw(made, link), made.facets, titles)
 
 
 def _time(at: datetime) -> str:

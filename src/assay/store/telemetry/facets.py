@@ -53,13 +53,15 @@ def facets_by_day(
     """How the window's logs of which the condition holds divide, by the UTC day on which they began.
 
     `step_minutes` divides a day, or is one."""
-    where = compile_condition(condition, words=words, now=now, within=window)
+    where = compile_condition(condition, words=words, now=now, within=window, unit=unit)
     params: dict[str, Any] = bind_scope(unit, window) | where.params
     columns = {name: compile_subject(Field(name=name)).sql for name in fields}
     for number, (name, groups) in enumerate(buckets.items()):
         cases = []
         for place, (value, holds) in enumerate(groups):
-            made = compile_condition(holds, words=words, now=now, prefix=f"b{number}_{place}_", within=window)
+            made = compile_condition(
+                holds, words=words, now=now, prefix=f"b{number}_{place}_", within=window, unit=unit
+            )
             params |= made.params | {f"v{number}_{place}": value}
             cases.append(f"{made.sql}, {{v{number}_{place}:String}}")
         columns[name] = f"multiIf({', '.join(cases)}, '')"
