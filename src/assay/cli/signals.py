@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from assay.app.connect import connect
 from assay.app.requests import BackfillRequest, SignalsRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
 from assay.cli.terminal import count_text, new_table, out, print_json, printable, progress_bars
-from assay.records import SignalCount, SignalTable
+from assay.records import BackfillReport, SignalFault, SignalTable
 
 signals_app = typer.Typer(help="Signals: list them with how often they were raised, or compute them again.")
 
@@ -49,21 +48,16 @@ def backfill(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Compute signals again over history, newest day first: after a new one was defined, or an old changed.
+    """Compute signals again over history: after a new one was defined, or an old one changed.
 
-    Logs whose texts have expired keep what they have. Broken off, it can be run again."""
+    From the newest day back. Logs whose texts have expired keep what they have."""
     request = BackfillRequest(names=tuple(names or ()), range=to_span(since, until, datetime.now(UTC)))
     with connect(config, "signals") as project, progress_bars() as progress:
         report = project.backfill(request, progress)
     if json:
         print_json(report)
         return
-    out.print(
-        f"{count_text(report.logs, 'log')} of {count_text(report.days, 'day')} looked at, "
-        f"{report.changed:,} changed"
-    )
-    for fault in report.faults:
-        out.print(f"signal {fault.name} failed on {fault.logs:,}: {printable(fault.detail)}", soft_wrap=True)
+    show_backfill(report)
 
 
 def show_signals(table: SignalTable) -> None:
@@ -71,32 +65,35 @@ def show_signals(table: SignalTable) -> None:
     logs = (
         f"{count_text(table.conversations, 'conversation')}, {count_text(table.interactions, 'interaction')}"
     )
-    out.print(
-        f"{logs}, {table.window.start:%Y-%m-%d %H:%M} to {table.window.end:%Y-%m-%d %H:%M}",
-        soft_wrap=True,
-    )
+    window = f"{table.window.start:%Y-%m-%d %H:%M} to {table.window.end:%Y-%m-%d %H:%M}"
+    out.print(f"{logs}, begun from {window}", soft_wrap=True)
     shown = new_table("signal", "code", "severity", "conversations", "share")
-    raised = [row for row in table.rows if row.conversations]
-    for row in raised:
-        shown.add_row(
-            Text(row.signal.name),
-            row.signal.code if not row.signal.code.startswith("T-") else "own",
-            row.signal.severity,
-            f"{row.conversations:,}",
-            f"{row.conversations / table.conversations:.1%}",
-        )
+    for row in table.rows:
+        if row.conversations:
+            shown.add_row(
+                row.signal.name,
+                "own" if row.signal.code.startswith("T-") else row.signal.code,
+                row.signal.severity,
+                f"{row.conversations:,}",
+                f"{row.conversations / table.conversations:.1%}",
+            )
     out.print(shown)
     never = [row.signal.name for row in table.rows if not row.conversations]
     if never:
         out.print(f"never raised: {', '.join(never)}", soft_wrap=True)
     for row in table.rows:
-        _show_fault(row)
+        if row.fault is not None:
+            _show_fault(row.fault)
 
 
-def _show_fault(row: SignalCount) -> None:
-    if row.fault is not None:
-        out.print(
-            f"signal {row.signal.name} failed on {row.fault.logs:,} logs, which carry no such signal: "
-            f"{printable(row.fault.detail)}",
-            soft_wrap=True,
-        )
+def show_backfill(report: BackfillReport) -> None:
+    """What was looked at, what changed, and which functions failed."""
+    looked = f"{count_text(report.logs, 'log')} of {count_text(report.days, 'day')} looked at"
+    out.print(f"{looked}, {report.changed:,} changed")
+    for fault in report.faults:
+        _show_fault(fault)
+
+
+def _show_fault(fault: SignalFault) -> None:
+    logs = f"{count_text(fault.logs, 'log')}, which carry no such signal"
+    out.print(f"signal {fault.name} failed on {logs}: {printable(fault.detail)}", soft_wrap=True)
