@@ -177,7 +177,7 @@ def conversation_detail(t: Telemetry, conversation_id: str) -> ConversationPage 
     Scores and selections are empty: they are asked for where they are kept."""
     facts = _facts_of(t, "conversation", [conversation_id]).get(conversation_id)
     own = _members(t, facts) if facts else {}
-    rows = _interactions_of(t, conversation_id, list(own))
+    rows = _interactions_of(t, conversation_id, list(own), f"{TURN}, touched" if facts else "*")
     if not rows and facts is None:
         return None
     turns = [TurnRow(turn=turn_of(row), facts=own.get(row["trace_id"])) for row in rows]
@@ -297,15 +297,18 @@ def _turns_of(t: Telemetry, unit: Unit, facts: Mapping[str, LogRow]) -> Mapping[
     return turns
 
 
-def _interactions_of(t: Telemetry, conversation_id: str, members: list[str]) -> list[dict[str, Any]]:
-    """The interactions that name the conversation, or name none and were joined to it."""
+def _interactions_of(
+    t: Telemetry, conversation_id: str, members: list[str], columns: str
+) -> list[dict[str, Any]]:
+    """The interactions that name the conversation, or name none and were joined to it. Columns that are
+    not asked for cost nothing."""
     traces = (
         "SELECT trace_id FROM interactions WHERE has(conversation_ids, {id:String}) "
         "UNION DISTINCT SELECT trace_id FROM interactions WHERE trace_id = {id:String} "
         "UNION DISTINCT SELECT arrayJoin({members:Array(String)})"
     )
     sql = (
-        "SELECT * FROM (SELECT * FROM interactions_final "
+        f"SELECT * FROM (SELECT {columns} FROM interactions_final "
         f"WHERE trace_id GLOBAL IN ({traces})) WHERE conversation_id = {{id:String}} "
         "OR (conversation_id = trace_id AND has({members:Array(String)}, trace_id)) "
         f"ORDER BY started, trace_id {_BY_KEY}"
