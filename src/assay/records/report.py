@@ -102,7 +102,7 @@ class PolicyAccounting:
     pending: int
     drawn: int
     people: int
-    added: int = 0
+    added: int
 
     @property
     def lost(self) -> int:

@@ -19,7 +19,7 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.missing import missing_by_hour
 from assay.store.telemetry.receipts import LOST
 from assay.store.telemetry.rows import utc
-from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, OUTCOME, Question, bind_scope
+from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, NEAR, OUTCOME, Question, bind_scope
 from assay.store.telemetry.settle import read_upto
 
 FATES: Final = ("filtered", "not_sampled", "over_budget", "failed", "skipped", "pending", "scored")
@@ -30,6 +30,10 @@ Words = Mapping[str, Sequence[str]]
 _DECIDED: Final = f"SELECT log_id, max(selected) AS selected FROM {JUDGE} GROUP BY log_id"
 _PEOPLE: Final = (
     f"SELECT log_id FROM (SELECT log_id, max(selected) AS yes FROM {LABEL} GROUP BY log_id) WHERE yes"
+)
+_ADDED: Final = (
+    "SELECT log_id FROM selections FINAL WHERE policy = {policy:String} AND stage = 'judge' "
+    f"AND {NEAR} GROUP BY log_id HAVING maxIf(selected, occasion = 0) = 0 AND max(selected) = 1"
 )
 _UNDECIDED: Final = "isNotNull(j.selected), if(assumeNotNull(j.selected) = 1, '{drawn}', 'not_sampled')"
 _LOST: Final = f"GLOBAL LEFT JOIN (SELECT log_id, 1 AS lost FROM ({LOST})) AS l ON f.log_id = l.log_id"
@@ -88,7 +92,10 @@ def policy_by_hour(
     fate = (
         f"multiIf(isNotNull(l.lost), '', {_UNDECIDED.format(drawn='drawn')}, f.inside, 'pending', 'filtered')"
     )
-    parts = {"people": f"countIf(end_state = 'drawn' AND log_id GLOBAL IN ({_PEOPLE}))"}
+    of_drawn = {"people": _PEOPLE, "added": _ADDED}
+    parts = {
+        name: f"countIf(end_state = 'drawn' AND log_id GLOBAL IN ({sql}))" for name, sql in of_drawn.items()
+    }
     rows = _count(t, params, POLICY_FATES, fate, "", where, words, upto, parts)
     return [
         HourPolicy(hour=hour, accounting=PolicyAccounting(policy=policy, unit=unit, **row))
