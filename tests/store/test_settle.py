@@ -285,16 +285,16 @@ def test_a_run_that_breaks_off_is_done_again(
     telemetry: Telemetry, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(telemetry, turn("a", "t", error=True), turn("b", "t", minute=1))
-    forget = module._forget_moved
+    whole = module.talks.select_conversations
 
-    def broken(*given: Any) -> str:
+    def broken(*given: Any, **more: Any) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_forget_moved", broken)
+    monkeypatch.setattr(module.talks, "select_conversations", broken)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert (len(rows(telemetry, "interaction")), rows(telemetry)) == (2, {})
-    monkeypatch.setattr(module, "_forget_moved", forget)
+    monkeypatch.setattr(module.talks, "select_conversations", whole)
     assert run() == SettleReport(interactions=2, conversations=1, unsettled=0)
     assert telemetry.query("SELECT count() AS left FROM settling").to_pylist() == [{"left": 0}]
 

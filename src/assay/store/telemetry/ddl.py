@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.store.telemetry import intake, receipts, schema
+from assay.store.telemetry import baselines, drafts, intake, receipts, schema
 from assay.store.telemetry.derive import PRESENT, Derived, view_of
 from assay.store.telemetry.migrations import HISTORY
 from assay.store.telemetry.schema import Table, Topology, create_table, create_view, local_name
@@ -16,6 +16,8 @@ TABLES: Final[tuple[Table, ...]] = (
     schema.SELECTIONS,
     schema.SCORES,
     receipts.RECEIPTS,
+    drafts.DRAFTS,
+    baselines.BASELINES,
     schema.SETTLING,
     schema.SETTLED,
     schema.DERIVED,

@@ -1,4 +1,4 @@
-"""The SQL from interactions to rows of `signals`: facts, similarity, cost, and the signals raised."""
+"""The SQL from interactions to rows of `signals`: facts, cost, comparisons, and the signals raised."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ from typing import Any, Final
 
 from assay.query import Condition, fold_words
 from assay.records import Price, Signal, Unit
-from assay.store.telemetry import schema
-from assay.store.telemetry.condition import Where, compile_condition, folded_words
+from assay.store.telemetry.condition import Heard, Where, compile_condition
 from assay.store.telemetry.schema import Topology
-
-STEM: Final = 6
-"""Words of two requests are the same if they share this many first letters."""
-
-COMPARED: Final = 50
-"""Earlier requests of the conversation that one is compared with."""
-
-COMPARED_CHARS: Final = 4_000
-"""How much of a request is compared: longer ones carry documents."""
 
 COUNTED: Final = (
     "spans",
@@ -32,15 +22,53 @@ COUNTED: Final = (
     "cached_tokens",
     "reasoning_tokens",
     "redactions",
+    "retrievals",
+    "empty_retrievals",
 )
-NAMED: Final = ("service", "environment", "version", "user_id", "model", "provider")
-SHARED_FACTS: Final = (*NAMED, *COUNTED, "latency_ms", "ttft_ms", "feedback", "input", "output", "attributes")
+NAMED: Final = (
+    "service",
+    "environment",
+    "version",
+    "user_id",
+    "model",
+    "provider",
+    "route",
+    "finish_reason",
+)
+SHARED_FACTS: Final = (
+    *NAMED,
+    *COUNTED,
+    "repeated_calls",
+    "latency_ms",
+    "ttft_ms",
+    "feedback",
+    "error",
+    "comment",
+    "input",
+    "output",
+    "attributes",
+)
 """Columns that `signals` takes from `interactions_final` as they are."""
 
-TELLING: Final = tuple(column.partition(" ")[0] for column in schema.TELLING)
+COMPUTED: Final = (
+    "cost_usd",
+    "similarity",
+    "output_similarity",
+    "return_similarity",
+    "latency_z",
+    "cost_z",
+    "language",
+    "output_language",
+    "other_language",
+    "output_personal",
+    "prompt_overlap",
+    "unfamiliar",
+    "asks_back",
+)
+"""Those that a log gets from its texts, from others beside it, from prices."""
 
-FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, cost_usd, similarity, " + ", ".join(
-    (*SHARED_FACTS, *TELLING)
+FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, " + ", ".join(
+    (*COMPUTED, *SHARED_FACTS)
 )
 """What conditions of signals ask for."""
 
@@ -95,134 +123,26 @@ def bind_common(words: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 def raised(
-    signals: Sequence[tuple[Signal, Condition]], unit: Unit, words: Mapping[str, Sequence[str]]
+    signals: Sequence[tuple[Signal, Condition | None]],
+    unit: Unit,
+    words: Mapping[str, Sequence[str]],
+    heard: Heard | None = None,
 ) -> Where:
-    """The names of the unit's signals that a row of facts raises, as an array."""
+    """The names of the unit's signals that a row of facts raises, as an array. `heard` answers for lists
+    that were listened for already; signals that are functions are not asked."""
     params: dict[str, Any] = {}
     names = []
     for number, (signal, condition) in enumerate(signals):
-        if signal.unit != unit:
+        if signal.unit != unit or (condition is None and not signal.sql):
             continue
-        where = compile_condition(condition, words=words, prefix=f"s{number}_", source="facts")
+        if condition is None:
+            where = Where(f"ifNull(toBool({signal.sql}), false)", {})
+        else:
+            where = compile_condition(
+                condition, words=words, prefix=f"s{number}_", source="facts", heard=heard
+            )
         params |= where.params | {f"n{number}": signal.name}
         names.append(f"if({where.sql}, {{n{number}:String}}, '')")
     if not names:
         return Where("CAST([], 'Array(String)')", params)
     return Where(f"arrayFilter(name -> name != '', [{', '.join(names)}])", params)
-
-
-def select_interactions(signals: str) -> str:
-    """Rows of `signals` for the bucket's interactions, of conversations that are idle for long enough."""
-    traces = f"SELECT trace_id FROM {BUCKET} AND conversation_id GLOBAL IN ({_idle()})"
-    found = (
-        f"SELECT trace_id, started, ended, {', '.join(SHARED_FACTS)}, {COST} AS cost_usd, "
-        f"{_stems()} AS stems FROM interactions_final WHERE trace_id GLOBAL IN ({traces})"
-    )
-    rows = (
-        f"SELECT found.*, places.conversation_id AS conversation_id FROM ({found}) AS found "
-        f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS places USING (trace_id)"
-    )
-    compared = (
-        "SELECT *, groupArray(stems) OVER (PARTITION BY conversation_id ORDER BY started, trace_id "
-        f"ROWS BETWEEN {COMPARED} PRECEDING AND 1 PRECEDING) AS earlier FROM ({rows})"
-    )
-    facts = (
-        "SELECT 'interaction' AS unit, trace_id AS log_id, conversation_id, started, ended, "
-        f"toUInt32(1) AS turns, cost_usd, {_similarity()} AS similarity, "
-        f"{', '.join(SHARED_FACTS)}, {_unknown()} FROM ({compared})"
-    )
-    return f"SELECT *, {signals} AS signals, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({facts})"
-
-
-def _unknown() -> str:
-    """The facts that nothing computes yet, empty."""
-    kinds = (column.split(" ")[:2] for column in schema.TELLING)
-    return ", ".join(f"defaultValueOfTypeName('{kind}') AS {name}" for name, kind in kinds)
-
-
-def select_conversations(signals: str, interactions: str) -> str:
-    """Rows of `signals` for the bucket's conversations, from these interactions: those written just now
-    and, where some are removed, what is left of the others."""
-    last, first = "argMaxIf({0}, (started, log_id), {0} != '')", "argMinIf({0}, (started, log_id), {0} != '')"
-    merged = (
-        "arrayFold((all, one) -> mapUpdate(all, one.3), "
-        "arraySort(groupArray((started, log_id, attributes))), CAST(map(), 'Map(String, String)'))"
-    )
-    facts = {
-        "started": "min(started)",
-        "ended": "max(ended)",
-        "turns": "toUInt32(count())",
-        "cost_usd": "sum(cost_usd)",
-        "similarity": "max(similarity)",
-        **{name: last.format(name) for name in NAMED},
-        **{name: f"sum({name})" for name in COUNTED},
-        "latency_ms": "max(latency_ms)",
-        "ttft_ms": "max(ttft_ms)",
-        "feedback": "min(feedback)",
-        "input": first.format("input"),
-        "output": "argMax(output, (started, log_id))",
-        "attributes": merged,
-        **{name: f"any({name})" for name in TELLING},
-        "inherited": "groupUniqArrayArray(signals)",
-    }
-    columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
-    grouped = f"SELECT conversation_id AS id, {columns} FROM ({interactions}) GROUP BY conversation_id"
-    named = ", ".join(f"conversation_{name} AS {name}" for name in facts)
-    own = f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {named} FROM ({grouped})"
-    every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
-    return f"SELECT {FACTS}, {every}, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({own})"
-
-
-def written() -> str:
-    """The bucket's interactions that this run has written."""
-    return (
-        f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
-        "AND computed_at = {computed_at:DateTime64(6, 'UTC')} "
-        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET})"
-    )
-
-
-def standing() -> str:
-    """The same, and the facts that are left of the same conversations' removed interactions."""
-    talks = f"SELECT conversation_id FROM ({written()})"
-    return (
-        f"SELECT * FROM ({written()}) UNION ALL "
-        f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
-        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET} AND touched = toDateTime64(0, 3, 'UTC')) "
-        f"AND conversation_id GLOBAL IN ({talks})"
-    )
-
-
-def _idle() -> str:
-    """The bucket's conversations in which nothing happened for long enough, or that are known to be over.
-
-    A log can't have ended after it was delivered: a clock that runs ahead must not keep it open.
-    """
-    ends = (
-        "SELECT trace_id, max(arrayMax(arrayMap(span -> span.end_ns, mapValues(facts)))) AS end_ns, "
-        "max(touched) AS delivered "
-        f"FROM interactions WHERE trace_id GLOBAL IN (SELECT trace_id FROM {BUCKET}) GROUP BY trace_id"
-    )
-    return (
-        f"SELECT conversation_id FROM ({ends}) AS ends "
-        f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS traces USING (trace_id) "
-        "GROUP BY conversation_id "
-        "HAVING max(least(intDiv(end_ns, 1000), toUnixTimestamp64Micro(toDateTime64(delivered, 6, 'UTC')))) "
-        "<= {idle_before:Int64} OR max(has({ended:Array(String)}, trace_id))"
-    )
-
-
-def _stems() -> str:
-    """The words of a request that say something, as a sorted set of hashes."""
-    words = f"splitByChar(' ', {folded_words(f'substringUTF8(input, 1, {COMPARED_CHARS})')})"
-    telling = f"arrayFilter(word -> word NOT IN {{common:Array(String)}}, {words})"
-    return (
-        f"arraySort(arrayDistinct(arrayMap(word -> cityHash64(substringUTF8(word, 1, {STEM})), {telling})))"
-    )
-
-
-def _similarity() -> str:
-    """The highest Dice coefficient of the request's words and those of an earlier one."""
-    counts = "least(length(stems), length(other)) >= 3 OR (length(stems) = 2 AND stems = other)"
-    dice = "2 * length(arrayIntersect(stems, other)) / (length(stems) + length(other))"
-    return f"arrayMax(arrayPushBack(arrayMap(other -> if({counts}, {dice}, 0.), earlier), 0.))"

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from assay.query import Condition
 from assay.records import Price, Progress, SettleReport, Signal, no_progress
-from assay.store.telemetry import facts
+from assay.store.telemetry import compare, facts, hearing, likeness, talks
+from assay.store.telemetry.baselines import Baselines
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.drafts import drop_drafts, drop_old_drafts, write_drafts
 from assay.store.telemetry.events import link_records
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
+from assay.store.telemetry.made import Made, add_made
 from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan
 from assay.store.telemetry.schema import local_name
 
-BUCKET_SIZE: Final = 6_000
+BUCKET_SIZE: Final = 10_000
 """Interactions in a bucket, about: its texts are in memory at once."""
 
 UNSEEN: Final = timedelta(minutes=2)
@@ -36,9 +40,12 @@ RESERVE_BYTES: Final = 64_000_000
 
 def settle(
     t: Telemetry,
-    signals: Sequence[tuple[Signal, Condition]],
+    signals: Sequence[tuple[Signal, Condition | None]],
     *,
     words: Mapping[str, Sequence[str]],
+    languages: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    familiar: Sequence[str] = (),
+    made: Made = MappingProxyType({}),
     prices: Sequence[Price],
     idle_s: float,
     ended: Sequence[str] = (),
@@ -50,9 +57,10 @@ def settle(
     """Compute the rows of `signals` of each conversation that is new or changed and idle for `idle_s`.
 
     `prices` are for calls that came without a cost; conversations of the traces in `ended` count as
-    idle; `words` are the lists that signals mention, and `common` the words that say nothing; with
-    `gap_s`, traces that name no conversation are joined by their user while there is less time between
-    them. Doing it again changes nothing.
+    idle; `words` are the lists that signals mention, and `common` the words that say nothing;
+    `languages` says by which words each is known, `familiar` are the stems of the reference set, `made`
+    the signals that are functions; with `gap_s`, traces that name no conversation are joined by their
+    user while there is less time between them. Doing it again changes nothing.
     """
     link_records(t)
     computed_at, upto = server_time(t), read_upto(t)
@@ -61,14 +69,27 @@ def settle(
     t.check_reserve(RESERVE_BYTES)
     run = computed_at.isoformat()
     _drop_runs(t, before=(computed_at - timedelta(hours=6)).isoformat())
-    settled = _Run(t, signals, words, prices, computed_at, _micros(now - timedelta(seconds=idle_s)), ended)
+    settled = _Run(
+        t,
+        signals,
+        words=words,
+        languages=languages,
+        familiar=familiar,
+        made=made,
+        shared={
+            "computed_at": computed_at,
+            "idle_before": _micros(now - timedelta(seconds=idle_s)),
+            "ended": list(ended),
+            **facts.bind_prices(prices),
+        },
+    )
     try:
         work = plan(
             t,
             run,
             upto=upto,
             recent=computed_at - UNSEEN * 2,
-            idle_before=settled.idle_before,
+            idle_before=_micros(now - timedelta(seconds=idle_s)),
             ended=ended,
             gap_s=gap_s,
             size=bucket_size,
@@ -102,45 +123,57 @@ class _Run:
     def __init__(
         self,
         t: Telemetry,
-        signals: Sequence[tuple[Signal, Condition]],
+        signals: Sequence[tuple[Signal, Condition | None]],
+        *,
         words: Mapping[str, Sequence[str]],
-        prices: Sequence[Price],
-        computed_at: datetime,
-        idle_before: int,
-        ended: Sequence[str],
+        languages: Mapping[str, Sequence[str]],
+        familiar: Sequence[str],
+        made: Made,
+        shared: dict[str, Any],
     ) -> None:
-        self._t = t
-        self.idle_before = idle_before
-        self._shared = {
-            "computed_at": computed_at,
-            "idle_before": idle_before,
-            "ended": list(ended),
-        }
-        of_interactions = facts.raised(signals, "interaction", words)
-        of_conversations = facts.raised(signals, "conversation", words)
-        self._interactions = _insert(t, facts.select_interactions(of_interactions.sql))
-        self._conversations = {
-            rows: _insert(t, facts.select_conversations(of_conversations.sql, rows))
-            for rows in (facts.written(), facts.standing())
-        }
-        self._interaction_params = (
-            of_interactions.params | facts.bind_prices(prices) | facts.bind_common(words)
-        )
-        self._conversation_params = of_conversations.params
+        self._t, self._made, self._shared = t, made, shared
+        self._baselines = Baselines(t)
+        own = [condition for signal, condition in signals if condition and signal.unit == "interaction"]
+        ears, tongues = hearing.listen(own, words), hearing.learn(languages)
+        known = likeness.hash_stems(t, familiar)
+        of_interactions = facts.raised(signals, "interaction", words, ears.heard)
+        self._of_talks = facts.raised(signals, "conversation", words)
+        select = compare.select_interactions(of_interactions.sql, ears, tongues, familiar=bool(known))
+        self._interactions = _insert(t, select)
+        self._shared |= of_interactions.params | compare.bind_compared(words, ears, tongues, known)
+        self._shared |= self._of_talks.params
 
     def write(self, run: str, bucket: Bucket) -> tuple[int, int]:
         """Settle one bucket; how many interactions and conversations were idle for long enough."""
         params = {**self._shared, "run": run, "bucket": bucket.number}
         params |= {"first_day": bucket.first_day, "last_day": bucket.last_day}
         self._t.check_reserve(RESERVE_BYTES)
-        self._t.command(self._interactions, params | self._interaction_params)
-        count = f"SELECT count() AS traces, uniqExact(conversation_id) AS talks FROM ({facts.written()})"
+        stood = self._stood(params)
+        try:
+            write_drafts(self._t, params)
+            self._baselines.prepare(params)
+            self._t.command(self._interactions, params)
+        finally:
+            drop_drafts(self._t, params)
+        count = (
+            "SELECT count() AS traces, uniqExact(conversation_id) AS talks, countIf(user_id != '') AS named "
+            f"FROM ({talks.written()})"
+        )
         (row,) = self._t.query(near(self._t.topology, count), params).to_pylist()
         if row["traces"]:
-            rows = facts.standing() if bucket.removed else facts.written()
-            self._t.command(_forget_moved(self._t, rows), params)
-            self._t.command(self._conversations[rows], params | self._conversation_params)
+            add_made(self._t, "interaction", self._made, talks.written(), params)
+            rows = talks.standing() if bucket.removed else talks.written()
+            if stood:
+                self._t.command(_forget_moved(self._t, rows), params)
+            select = talks.select_conversations(self._of_talks.sql, rows, named=row["named"] > 0)
+            self._t.command(_insert(self._t, select), params)
+            add_made(self._t, "conversation", self._made, _TALKS, params)
         return row["traces"], row["talks"]
+
+    def _stood(self, params: dict[str, Any]) -> bool:
+        """Whether any of the bucket's logs has a row that may have to be taken back."""
+        some = f"SELECT 1 AS one FROM signals WHERE {_BEFORE} LIMIT 1"
+        return self._t.query(near(self._t.topology, some), params).num_rows > 0
 
     def forget_empty(self, run: str) -> None:
         """Take back conversations whose last interaction turned out to belong to another one."""
@@ -158,25 +191,33 @@ def _insert(t: Telemetry, select: str) -> str:
 
 def _forget_moved(t: Telemetry, interactions: str) -> str:
     """Take back the rows of logs that now start at another moment: it is a part of their key."""
-    traces = f"SELECT unit, log_id, started AS begun FROM ({facts.written()})"
-    talks = (
+    traces = f"SELECT unit, log_id, started AS begun FROM ({talks.written()})"
+    whole = (
         "SELECT 'conversation' AS unit, conversation_id AS log_id, min(started) AS begun "
         f"FROM ({interactions}) GROUP BY conversation_id"
     )
-    before = (
-        f"SELECT * FROM signals WHERE is_deleted = 0 AND {facts.DAYS} "
-        "AND computed_at < {computed_at:DateTime64(6, 'UTC')}"
-        f" AND ((unit = 'interaction' AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET}))"
-        f" OR (unit = 'conversation' AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET})))"
-    )
+    before = f"SELECT * FROM signals WHERE {_BEFORE}"
     moved = (
         f"SELECT before.* FROM ({before}) AS before "
-        f"INNER JOIN (SELECT * FROM ({traces}) UNION ALL SELECT * FROM ({talks})) AS latest "
+        f"INNER JOIN (SELECT * FROM ({traces}) UNION ALL SELECT * FROM ({whole})) AS latest "
         "ON latest.unit = before.unit AND latest.log_id = before.log_id "
         "WHERE before.started != latest.begun"
     )
     return _take_back(t, moved)
 
+
+_BEFORE: Final = (
+    f"is_deleted = 0 AND {facts.DAYS} AND computed_at < {{computed_at:DateTime64(6, 'UTC')}}"
+    f" AND ((unit = 'interaction' AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET}))"
+    f" OR (unit = 'conversation' AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET})))"
+)
+"""Rows of the bucket's logs that an earlier run has written."""
+
+_TALKS: Final = (
+    f"SELECT * FROM signals FINAL WHERE unit = 'conversation' AND {facts.DAYS} "
+    "AND computed_at = {computed_at:DateTime64(6, 'UTC')} "
+    f"AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET})"
+)
 
 _PASSED_OVER: Final = (
     f"SELECT * FROM signals FINAL WHERE unit = 'conversation' AND log_id GLOBAL IN ({WANTED}) "
@@ -252,6 +293,7 @@ def _drop_runs(t: Telemetry, *, before: str) -> None:
     rows = t.query("SELECT DISTINCT run FROM settling WHERE run < {before:String}", {"before": before})
     for row in rows.to_pylist():
         _drop_partition(t, row["run"])
+    drop_old_drafts(t, before=before)
 
 
 def _drop_partition(t: Telemetry, run: str) -> None:

@@ -1,0 +1,137 @@
+"""From drafts to rows of `signals`: a bucket's interactions by themselves, beside each other, and beside
+what is usual on their route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from assay.query import fold_words
+from assay.store.telemetry.baselines import USUAL, z_score
+from assay.store.telemetry.condition import folded_words
+from assay.store.telemetry.dialect import Stage, staged
+from assay.store.telemetry.facts import BUCKET, FACTS, SHARED_FACTS
+from assay.store.telemetry.hearing import Ears, Tongues, tell_language
+from assay.store.telemetry.likeness import COMPARED, highest, runs_of, stems_of, words_of
+from assay.store.telemetry.personal import count_personal
+
+QUESTION: Final = "[?？؟][\\\\s\"\\'»”’)*_]*$"
+QUESTION_BYTES: Final = 40
+"""Where an answer asks back is looked for: at its very end."""
+
+_DRAFT: Final = "run = {run:String} AND bucket = {bucket:UInt32}"
+_READ: Final = ("trace_id", "started", "ended", "touched", "system", "cost_usd", *SHARED_FACTS)
+
+
+def bind_compared(
+    words: Mapping[str, Sequence[str]], ears: Ears, tongues: Tongues, familiar: Sequence[int]
+) -> dict[str, Any]:
+    """The values of the select below: what is listened for, and the words that do not count when texts are
+    compared, with the empty one."""
+    common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
+    known = {"familiar": list(familiar)} if familiar else {}
+    return {**ears.params, **tongues.params, **known, "common": sorted({"", *common})}
+
+
+def select_interactions(signals: str, ears: Ears, tongues: Tongues, *, familiar: bool) -> str:
+    """Rows of `signals` for the bucket's interactions, of conversations that are idle for long enough.
+
+    `signals` is an expression over the facts and what the ears have heard."""
+    by_words: Stage = {}
+    by_script: Stage = {}
+    for column in ("input", "output"):
+        masks, spoken = tell_language(tongues, column)
+        by_words |= masks
+        by_script |= spoken
+    stages = (
+        {f"folded_{column}": folded_words(column) for column in ("input", "output")},
+        {
+            **{f"words_{column}": words_of(f"folded_{column}") for column in ("input", "output")},
+            **ears.hits,
+            **by_words,
+        },
+        {
+            **{f"stems_{column}": stems_of(f"words_{column}") for column in ("input", "output")},
+            "runs": f"if(system = '', [], {runs_of('words_output', 'cityHash64(system)')})",
+            **by_script,
+        },
+        _beside(),
+    )
+    last = _facts(familiar=familiar) | {name: name for name in ears.hits} | {"is_over": "is_over"}
+    found = staged((*_READ, "conversation_id", "latency_z", "cost_z"), f"({_drafts()})", stages, last)
+    return (
+        f"SELECT {FACTS}, {signals} AS signals, {{computed_at:DateTime64(6, 'UTC')}}, 0 "
+        f"FROM (\n{found}\n) WHERE is_over"
+    )
+
+
+def _drafts() -> str:
+    """The bucket's drafts with their conversations and what is usual."""
+    drafts = ", ".join(f"drafts.{name} AS {name}" for name in _READ)
+    return (
+        f"SELECT {drafts}, places.conversation_id AS conversation_id, "
+        f"{z_score('drafts.latency_ms', 'latency', 'logs')} AS latency_z, "
+        f"{z_score('drafts.cost_usd', 'cost', 'priced')} AS cost_z "
+        f"FROM (SELECT * FROM drafts WHERE {_DRAFT}) AS drafts "
+        f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS places "
+        "ON places.trace_id = drafts.trace_id "
+        f"LEFT ANY JOIN ({USUAL}) AS usual "
+        "ON usual.route = drafts.route AND usual.day = toDate(drafts.started)"
+    )
+
+
+def _beside() -> Stage:
+    """What was said before in the conversation; whether nothing happens in it any more.
+
+    A log can't have ended after it was delivered: a clock that runs ahead must not keep it open."""
+    before = f"ROWS BETWEEN {COMPARED} PRECEDING AND 1 PRECEDING"
+    earlier = f"OVER (PARTITION BY conversation_id ORDER BY started, trace_id {before})"
+    whole = "OVER (PARTITION BY conversation_id)"
+    ended = "least(toUnixTimestamp64Micro(ended), toUnixTimestamp64Micro(toDateTime64(touched, 6, 'UTC')))"
+    return {
+        "earlier_input": f"groupArray(stems_input) {earlier}",
+        "earlier_output": f"groupArray(stems_output) {earlier}",
+        "is_over": (
+            f"max({ended}) {whole} <= {{idle_before:Int64}} "
+            f"OR max(has({{ended:Array(String)}}, trace_id)) {whole}"
+        ),
+    }
+
+
+def _facts(*, familiar: bool) -> Stage:
+    """The columns of `signals`, in its names."""
+    new = "arrayCount(s -> s NOT IN {familiar:Array(UInt64)}, stems_input) / length(stems_input)"
+    ends = f"match(substring(output, -{QUESTION_BYTES}), '{QUESTION}')"
+    return {
+        "unit": "'interaction'",
+        "log_id": "trace_id",
+        "conversation_id": "conversation_id",
+        "started": "started",
+        "ended": "ended",
+        "turns": "toUInt32(1)",
+        "cost_usd": "cost_usd",
+        "similarity": highest("stems_input", "earlier_input"),
+        "output_similarity": highest("stems_output", "earlier_output"),
+        "return_similarity": "0.",
+        "latency_z": "latency_z",
+        "cost_z": "cost_z",
+        "language": "spoken_input",
+        "output_language": "spoken_output",
+        "other_language": (
+            "toUInt8(spoken_input != '' AND spoken_output != '' AND spoken_input != spoken_output)"
+        ),
+        "output_personal": count_personal("output"),
+        "prompt_overlap": f"toUInt32(arrayCount(r -> r IN ({_prompts()}), runs))",
+        "unfamiliar": f"if(empty(stems_input), 0., {new})" if familiar else "0.",
+        "asks_back": f"toUInt8({ends})",
+        **{name: name for name in SHARED_FACTS},
+    }
+
+
+def _prompts() -> str:
+    """The runs of words of the bucket's system prompts, each with the prompt's own seed."""
+    words = words_of(folded_words("system"))
+    return (
+        f"SELECT arrayJoin({runs_of(words, 'cityHash64(system)')}) AS run_of_words FROM ("
+        f"SELECT DISTINCT system FROM drafts WHERE {_DRAFT} AND system != '')"
+    )

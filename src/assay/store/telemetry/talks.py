@@ -1,0 +1,119 @@
+"""The SQL from interactions to conversations: what is known of them all, put together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from assay.store.telemetry.condition import folded_words
+from assay.store.telemetry.facts import BUCKET, COUNTED, DAYS, FACTS, NAMED
+from assay.store.telemetry.likeness import highest, stems_of, words_of
+
+LAST: Final = "argMaxIf({0}, (started, log_id), {0} != '')"
+FIRST: Final = "argMinIf({0}, (started, log_id), {0} != '')"
+LATEST: Final = "argMax({0}, (started, log_id))"
+
+RETURNS: Final = 20
+"""Conversations of a user, the latest before one, that it is compared with."""
+
+
+def select_conversations(signals: str, interactions: str, *, named: bool) -> str:
+    """Rows of `signals` for the bucket's conversations, from these interactions: those written just now
+    and, where some are removed, what is left of the others. Not `named`: no interaction has a user."""
+    facts = _merged()
+    columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
+    grouped = f"SELECT conversation_id AS id, {columns} FROM ({interactions}) GROUP BY conversation_id"
+    names = ", ".join(f"conversation_{name} AS {name}" for name in facts)
+    joined = f"LEFT ANY JOIN ({_returns(interactions)}) AS returns ON returns.talk = talks.id"
+    own = (
+        f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {names}, "
+        f"{'returns.alike' if named else '0.'} AS return_similarity "
+        f"FROM ({grouped}) AS talks {joined if named else ''}"
+    )
+    every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
+    return f"SELECT {FACTS}, {every}, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({own})"
+
+
+def _merged() -> dict[str, str]:
+    merged = (
+        "arrayFold((all, one) -> mapUpdate(all, one.3), "
+        "arraySort(groupArray((started, log_id, attributes))), CAST(map(), 'Map(String, String)'))"
+    )
+    highest_of = (
+        "similarity",
+        "output_similarity",
+        "latency_z",
+        "cost_z",
+        "repeated_calls",
+        "other_language",
+    )
+    return {
+        "started": "min(started)",
+        "ended": "max(ended)",
+        "turns": "toUInt32(count())",
+        **{name: LAST.format(name) for name in NAMED},
+        **{name: f"sum({name})" for name in (*COUNTED, "cost_usd", "output_personal", "prompt_overlap")},
+        **{name: f"max({name})" for name in (*highest_of, "latency_ms", "ttft_ms")},
+        "language": _mostly("language", "input"),
+        "output_language": _mostly("output_language", "output"),
+        "unfamiliar": "argMinIf(unfamiliar, (started, log_id), input != '')",
+        "asks_back": LATEST.format("asks_back"),
+        "error": FIRST.format("error"),
+        "comment": (
+            "arrayStringConcat(arrayDistinct(arrayFilter(t -> t != '', arrayMap(c -> c.3, "
+            "arraySort(groupArray((started, log_id, comment)))))), '\\n')"
+        ),
+        "feedback": "min(feedback)",
+        "input": FIRST.format("input"),
+        "output": LATEST.format("output"),
+        "attributes": merged,
+        "inherited": "groupUniqArrayArray(signals)",
+    }
+
+
+def _mostly(language: str, text: str) -> str:
+    """The language in which most was said; of two the first by its code."""
+    sums = f"sumMapIf([toString({language})], [length({text}) + 1], {language} != '')"
+    return f"arrayMap(s -> s.1[indexOf(s.2, arrayMax(s.2))], [{sums}])[1]"
+
+
+def _returns(interactions: str) -> str:
+    """How much each conversation's first request resembles that of an earlier one, of the same user and
+    begun within a day before: talk, alike."""
+    users = f"SELECT user_id FROM ({interactions}) WHERE user_id != ''"
+    begun = (
+        "SELECT conversation_id AS talk, argMin(user_id, (started, log_id)) AS who, "
+        f"min(started) AS begun, {FIRST.format('input')} AS asked FROM signals "
+        "WHERE unit = 'interaction' AND is_deleted = 0 AND toDate(started) >= {first_day:Date} - 1 "
+        f"AND toDate(started) <= {{last_day:Date}} AND user_id GLOBAL IN ({users}) GROUP BY conversation_id"
+    )
+    stems = f"SELECT talk, who, begun, {stems_of(words_of(folded_words('asked')))} AS stems FROM ({begun})"
+    before = (
+        "SELECT talk, begun, stems, groupArray((begun, stems)) OVER (PARTITION BY who ORDER BY begun, talk "
+        f"ROWS BETWEEN {RETURNS} PRECEDING AND 1 PRECEDING) AS earlier FROM ({stems})"
+    )
+    recent = "arrayMap(e -> e.2, arrayFilter(e -> e.1 >= begun - toIntervalDay(1), earlier))"
+    alike = highest("stems", recent)
+    return (
+        f"SELECT talk, {alike} AS alike FROM ({before}) "
+        f"WHERE notEmpty(earlier) AND talk GLOBAL IN (SELECT conversation_id FROM {BUCKET})"
+    )
+
+
+def written() -> str:
+    """The bucket's interactions that this run has written."""
+    return (
+        f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
+        "AND computed_at = {computed_at:DateTime64(6, 'UTC')} "
+        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET})"
+    )
+
+
+def standing() -> str:
+    """The same, and the facts that are left of the same conversations' removed interactions."""
+    talks = f"SELECT conversation_id FROM ({written()})"
+    return (
+        f"SELECT * FROM ({written()}) UNION ALL "
+        f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
+        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET} AND touched = toDateTime64(0, 3, 'UTC')) "
+        f"AND conversation_id GLOBAL IN ({talks})"
+    )
