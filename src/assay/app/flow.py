@@ -18,6 +18,7 @@ from uuid import uuid4
 from assay.app.keeping import EXPIRED, readable
 from assay.app.parts import Parts
 from assay.app.requests import EvaluateRequest
+from assay.app.sources import make_sources
 from assay.llm.prices import PricesOn
 from assay.llm.retry import Retry
 from assay.metrics.base import Metric
@@ -26,7 +27,7 @@ from assay.records import Log, MetricInfo, Progress, RunReport, SampleReport, Se
 from assay.runs.fates import Result, Stamp, to_table
 from assay.runs.local import evaluate as run_metric
 from assay.runs.options import RunOptions
-from assay.sampling.apply import apply_policy
+from assay.sampling.apply import apply_new, apply_policy
 from assay.sampling.base import Policy, version_of
 from assay.store import state as book
 from assay.store.telemetry import logs, scores
@@ -42,6 +43,9 @@ def settle(parts: Parts, progress: Progress, *, idle: bool = True, ended: Sequen
         parts.telemetry,
         parts.signals,
         words=parts.words,
+        languages=parts.languages,
+        familiar=parts.familiar,
+        made=parts.raising.functions(),
         prices=parts.prices,
         idle_s=parts.idle_s if idle else 0.0,
         ended=ended,
@@ -53,26 +57,47 @@ def settle(parts: Parts, progress: Progress, *, idle: bool = True, ended: Sequen
 
 def sample(parts: Parts, policy: Policy, window: Window, progress: Progress) -> SampleReport:
     """The policy decides on every log of the window's days that it has not decided yet."""
-    now = parts.clock()
-    book.register_policy(
-        parts.state,
-        parts.project,
-        name=policy.name,
-        version=version_of(policy),
-        unit=policy.unit,
-        definition=policy.definition(),
-        now=now,
-    )
+    _register(parts, policy)
     names = parts.names()
     return apply_policy(
         parts.telemetry,
         policy,
         window,
         lambda text: parse(text, names),
-        now,
+        parts.clock(),
         progress,
         words=parts.words,
         include_open=True,
+        sources=make_sources(parts, policy),
+    )
+
+
+def sample_new(parts: Parts, policy: Policy, progress: Progress) -> SampleReport:
+    """The policy decides on what was settled since it last did."""
+    names = parts.names()
+    done = apply_new(
+        parts.telemetry,
+        policy,
+        lambda text: parse(text, names),
+        parts.clock(),
+        progress,
+        words=parts.words,
+        sources=make_sources(parts, policy),
+    )
+    if done.decided:
+        _register(parts, policy)
+    return done
+
+
+def _register(parts: Parts, policy: Policy) -> None:
+    book.register_policy(
+        parts.state,
+        parts.project,
+        name=policy.name,
+        version=version_of(policy),
+        unit=policy.unit,
+        definition=policy.definition,
+        now=parts.clock(),
     )
 
 

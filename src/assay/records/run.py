@@ -28,13 +28,15 @@ class StratumCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
-    """What a policy decided. `decided` are new decisions; the strata count old ones too."""
+    """What a policy decided. `decided` are new decisions, of which `additions` gave a log whose facts had
+    changed a further chance; the strata count old ones too."""
 
     policy: str
     policy_version: str
     unit: Unit
     decided: int
     strata: tuple[StratumCount, ...]
+    additions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ Stage = Literal["judge", "label"]
 class Selection:
     """`probability` is that of being selected at this stage, given the stage before.
 
-    Selected if and only if `draw` < `probability`; `draw` is the log's permanent random number.
+    Selected if and only if `draw` < `probability`; `draw` is the log's permanent random number. Where
+    facts came late, a log may have another `occasion`: a further chance, beside those it had.
     """
 
     policy: str
@@ -31,3 +32,4 @@ class Selection:
     selected: bool
     reason: str
     decided_at: datetime
+    occasion: int = 0

@@ -3,176 +3,280 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assay.errors import ConfigError, FilterError
-from assay.query import Condition, Last, walk
+from assay.query import Condition
 from assay.records import Progress, SampleReport, Stage, StratumCount, Window, no_progress
-from assay.sampling.base import Policy, check_policy, version_of
-from assay.sampling.decide import decide, fix_probabilities
-from assay.sampling.draw import salt_of
+from assay.sampling.base import Chances, Parameters, Policy, version_of
+from assay.sampling.decide import decide
+from assay.sampling.draw import draw
+from assay.sampling.groups import group_logs
+from assay.sampling.sources import Sources
+from assay.sampling.survey import ONE_DAY, Surveyor, number_slices, spending, with_chances
+from assay.sampling.systematic import draw_systematic
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.selections import (
-    Grouping,
+    count_decided,
     days_with_logs,
-    fixed_probabilities,
     insert_selections,
+    read_reached,
     selected_counts,
-    strata_counts,
-    undecided,
+    settled_since,
+    write_reached,
 )
 
-STAGES: Final[tuple[Stage, ...]] = ("judge", "label")
-ONE_DAY: Final = timedelta(days=1)
+Parse = Callable[[str], Condition]
+Words = Mapping[str, Sequence[str]]
+JUST_AFTER: Final = timedelta(milliseconds=1)
+NOTHING: Final = ("decided", "judge", "label")
 
 
 def apply_policy(
     telemetry: Telemetry,
     policy: Policy,
     window: Window,
-    parse: Callable[[str], Condition],
+    parse: Parse,
     now: datetime,
     progress: Progress = no_progress,
     *,
-    words: Mapping[str, Sequence[str]] | None = None,
+    words: Words | None = None,
     include_open: bool = False,
+    sources: Sources | None = None,
 ) -> SampleReport:
     """Decide every settled log of the window's UTC days that the policy has not decided yet, first
-    for the judge, then, of those selected, for people. Applying it again changes nothing.
+    for the judge, then, of those selected, for people; and those once more whose facts have changed
+    since. Applying it again changes nothing.
 
-    Strata with a size wait for the end of the UTC day (see `fix_probabilities`), unless
-    `include_open`. `words` are the lists that `mentions` may name. Only one process at a time may
-    apply a policy. Raises ConfigError for a filter that doesn't parse, with policy and stratum."""
-    grouping = group_logs(check_policy(policy), parse, words or {})
+    What needs to know a whole day waits for its end, unless `include_open`. `words` are the lists that
+    `mentions` may name. Only one process at a time may apply a policy. Raises ConfigError for a filter
+    that doesn't parse, with policy and stratum."""
+    work = _Work.of(telemetry, policy, parse, now, words, sources or Sources(), include_open=include_open)
     days = days_with_logs(telemetry, policy.unit, window)
-    work = _Work(telemetry=telemetry, policy=policy, grouping=grouping, now=now, include_open=include_open)
-    waiting: Counter[str] = Counter()
-    decided = 0
     for number, day in enumerate(days):
         progress(f"sample {policy.name}", number, len(days))
-        for stage in STAGES:
-            done, left = work.decide_day(stage, day)
-            decided += done
-            waiting.update(left if stage == "judge" else {})
+        work.decide_day(day)
     progress(f"sample {policy.name}", len(days), len(days))
-    return SampleReport(
-        policy=policy.name,
-        policy_version=grouping.version,
-        unit=policy.unit,
-        decided=decided,
-        strata=_count_strata(telemetry, policy, days, waiting),
-    )
+    return work.report(_counted(telemetry, policy, days))
 
 
-def group_logs(
-    policy: Policy, parse: Callable[[str], Condition], words: Mapping[str, Sequence[str]] | None = None
-) -> Grouping:
-    """What the store must know of the policy, its filters parsed.
+def apply_new(
+    telemetry: Telemetry,
+    policy: Policy,
+    parse: Parse,
+    now: datetime,
+    progress: Progress = no_progress,
+    *,
+    words: Words | None = None,
+    sources: Sources | None = None,
+) -> SampleReport:
+    """The same for what was settled, or settled again, since this was last done; open days too. Costs next
+    to nothing where nothing was. The report counts what was decided now.
 
-    Raises ConfigError where one doesn't parse, with policy, stratum and what is wrong."""
-
-    def read(where: str, text: str) -> Condition:
-        try:
-            condition = parse(text)
-        except FilterError as error:
-            raise ConfigError(f"policy {policy.name}, {where}: {error}") from error
-        if any(isinstance(part, Last) for part in walk(condition)):
-            raise ConfigError(
-                f"policy {policy.name}, {where}: `last` depends on when it is asked, and a policy must not"
-            )
-        return condition
-
-    *strata, rest = policy.strata()
-    return Grouping(
-        policy=policy.name,
-        version=version_of(policy),
-        unit=policy.unit,
-        strata=tuple((stratum.name, read(f"stratum {stratum.name}", stratum.when)) for stratum in strata),
-        rest=rest.name,
-        where=read("where", policy.where) if policy.where else None,
-        words=words or {},
-    )
+    How far it has come is kept in the store, and moves on only after decisions are written, so that a
+    pass that broke off is made good by the next. A policy's first pass takes logs that began on that day:
+    earlier days are for `apply_policy`."""
+    work = _Work.of(telemetry, policy, parse, now, words, sources or Sources(), include_open=True)
+    reached = read_reached(telemetry, policy.name)
+    since = reached or Window.of_day(now.astimezone(UTC).date()).start
+    fresh = settled_since(telemetry, policy.unit, since)
+    if reached is None:
+        fresh = [one for one in fresh if one.day >= since.date()]
+    left: list[datetime] = []
+    for number, one in enumerate(fresh):
+        progress(f"sample {policy.name}", number, len(fresh))
+        if policy.drawing == "systematic" and work.over(one.day) < 1:
+            left.append(one.first)
+        else:
+            work.decide_day(one.day, since)
+    if fresh or reached is None:
+        done = max((one.last + JUST_AFTER for one in fresh), default=since)
+        write_reached(telemetry, policy.name, max(since, min([done, *left])))
+    return work.report(work.counts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Work:
-    """One application of a policy."""
+    """One application of a policy, and what it has done so far."""
 
     telemetry: Telemetry
     policy: Policy
-    grouping: Grouping
+    version: str
+    surveyors: Mapping[Stage, Surveyor]
+    sources: Sources
     now: datetime
     include_open: bool
+    decided: int = 0
+    additions: int = 0
+    waiting: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def decide_day(self, stage: Stage, day: date) -> tuple[int, dict[str, int]]:
-        """How many logs of the day were decided now, and how many still wait, by stratum."""
-        window = Window.of_day(day)
-        counts = strata_counts(self.telemetry, self.grouping, stage, window).to_pylist()
-        left = {row["stratum"]: row["undecided"] for row in counts if row["undecided"]}
-        if not left:
-            return 0, {}
-        over = min(1.0, (self.now - window.start) / ONE_DAY)
-        chances = fix_probabilities(
-            self.policy,
-            stage,
-            {row["stratum"]: row["logs"] for row in counts},
-            fixed=self._fixed(stage, day),
-            before=self._fixed(stage, day - ONE_DAY) if self.include_open and over < 1 else {},
-            over=over,
-            include_open=self.include_open,
+    @classmethod
+    def of(
+        cls,
+        telemetry: Telemetry,
+        policy: Policy,
+        parse: Parse,
+        now: datetime,
+        words: Words | None,
+        sources: Sources,
+        *,
+        include_open: bool,
+    ) -> _Work:
+        def surveyor(stage: Stage) -> Surveyor:
+            grouping = group_logs(policy, parse, words, stage, sources.embedder)
+            return Surveyor(
+                telemetry=telemetry, policy=policy, grouping=grouping, stage=stage, sources=sources
+            )
+
+        return cls(
+            telemetry=telemetry,
+            policy=policy,
+            version=version_of(policy),
+            surveyors={stage: surveyor(stage) for stage in policy.stages},
+            sources=sources,
+            now=now,
+            include_open=include_open,
         )
-        if not chances.keys() & left.keys():
-            return 0, left
-        rows = decide(
-            self.policy,
-            stage,
-            undecided(
-                self.telemetry,
-                self.grouping,
-                stage,
-                window,
-                salt=salt_of(self.policy.name, stage),
-            ),
-            {(day, stratum): chance for stratum, chance in chances.items()},
-            decided_at=self.now,
-        )
+
+    def over(self, day: date) -> float:
+        """The share of the day that has passed."""
+        return min(1.0, (self.now - Window.of_day(day).start) / ONE_DAY)
+
+    def decide_day(self, day: date, since: datetime | None = None) -> None:
+        """Decide the day's logs, for the judge and then for people."""
+        for stage, surveyor in self.surveyors.items():
+            whole = stage == "judge" and self.policy.drawing == "systematic"
+            with closing(surveyor.candidates(day, since)) as found:
+                batches = _Batches(work=self, surveyor=surveyor, stage=stage, day=day)
+                batches.decide(_as_one(found) if whole else filter(_has_rows, found))
+
+    def write(self, stage: Stage, rows: pa.Table) -> None:
+        """Write decisions down and count them."""
         insert_selections(self.telemetry, rows)
-        return rows.num_rows, _left(left, rows)
+        self.decided += rows.num_rows
+        self.additions += int(np.count_nonzero(rows["occasion"].to_numpy()))
+        found = rows.group_by("stratum").aggregate([("selected", "count"), ("selected", "sum")]).to_pylist()
+        for row in found:
+            count = self.counts.setdefault(row["stratum"], Counter())
+            count[stage] += row["selected_sum"]
+            count["decided"] += row["selected_count"] if stage == "judge" else 0
 
-    def _fixed(self, stage: Stage, day: date) -> dict[str, float]:
-        rows = fixed_probabilities(self.telemetry, self.grouping, stage, Window.of_day(day))
-        return {row["stratum"]: row["probability"] for row in rows.to_pylist()}
-
-
-def _left(before: Mapping[str, int], rows: pa.Table) -> dict[str, int]:
-    counts = rows.group_by("stratum").aggregate([([], "count_all")]).to_pylist()
-    done = Counter({row["stratum"]: row["count_all"] for row in counts})
-    return {stratum: n - done[stratum] for stratum, n in before.items() if n > done[stratum]}
-
-
-def _count_strata(
-    telemetry: Telemetry, policy: Policy, days: Sequence[date], waiting: Mapping[str, int]
-) -> tuple[StratumCount, ...]:
-    """The policy's strata in its order, then those of earlier versions that have decisions."""
-    rows: dict[str, dict[str, int]] = {}
-    if days:
-        span = Window(start=Window.of_day(days[0]).start, end=Window.of_day(days[-1]).end)
-        counts = selected_counts(telemetry, policy.name, policy.unit, span)
-        rows = {row.pop("stratum"): row for row in counts.to_pylist()}
-    names = [stratum.name for stratum in policy.strata()]
-    names += sorted(rows.keys() - set(names))
-    none = {"decided": 0, "judge": 0, "label": 0}
-    return tuple(
-        StratumCount(
-            stratum=name,
-            logs=rows.get(name, none)["decided"] + waiting.get(name, 0),
-            judge=rows.get(name, none)["judge"],
-            label=rows.get(name, none)["label"],
+    def report(self, counts: Mapping[str, Mapping[str, int]]) -> SampleReport:
+        """The policy's groups in their order, then those of earlier versions that have decisions."""
+        names = [*self.policy.groups, *sorted(counts.keys() - set(self.policy.groups))]
+        none = dict.fromkeys(NOTHING, 0)
+        return SampleReport(
+            policy=self.policy.name,
+            policy_version=self.version,
+            unit=self.policy.unit,
+            decided=self.decided,
+            additions=self.additions,
+            strata=tuple(
+                StratumCount(
+                    stratum=name,
+                    logs=counts.get(name, none)["decided"] + self.waiting[name],
+                    judge=counts.get(name, none)["judge"],
+                    label=counts.get(name, none)["label"],
+                )
+                for name in names
+            ),
         )
-        for name in names
-    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batches:
+    """The logs of one day at one stage, batch by batch."""
+
+    work: _Work
+    surveyor: Surveyor
+    stage: Stage
+    day: date
+    tried: bool = False
+    spent: float = 0.0
+    known: Parameters = field(default_factory=dict)
+
+    def decide(self, batches: Iterator[pa.Table]) -> None:
+        totals: list[dict[str, int]] = []
+        policy, work = self.surveyor.policy, self.work
+        for number, batch in enumerate(batches):
+            if number == 0:
+                self.known = work.sources.days.read(policy.name, work.version, self.stage, self.day)
+                self.spent = self.surveyor.spent(self.day)
+                totals = self.surveyor.count_slices(self.day)
+            logs, chances = self._give(spending(number_slices(batch, totals), self.spent))
+            if policy.drawing == "systematic" and self.stage == "judge":
+                logs = self._in_a_row(logs, chances)
+            rows = decide(policy, work.version, self.stage, logs, chances, decided_at=work.now)
+            waits = np.bincount(
+                chances.group[np.isnan(chances.probability)], minlength=len(policy.groups)
+            ).tolist()
+            if self.stage == "judge":
+                work.waiting.update(dict(zip(policy.groups, waits, strict=True)))
+            self.spent += float(pc.sum(rows["probability"]).as_py() or 0.0)
+            if rows.num_rows:
+                work.write(self.stage, rows)
+
+    def _give(self, logs: pa.Table) -> tuple[pa.Table, Chances]:
+        """The logs and their chances; what can be fixed now is, where some have none."""
+        found = self._chances(logs)
+        if not self.tried and np.isnan(found[1].probability).any():
+            self.tried = True
+            self._fix()
+            found = self._chances(logs)
+        return found
+
+    def _chances(self, logs: pa.Table) -> tuple[pa.Table, Chances]:
+        if self.surveyor.grouping.features and self.known:
+            logs = with_chances(logs, self.surveyor.model(self.day, self.known))
+        return logs, self.surveyor.policy.chances(self.stage, logs, self.known)
+
+    def _fix(self) -> None:
+        work, policy = self.work, self.surveyor.policy
+        over = work.over(self.day)
+        day = self.surveyor.read_day(self.day, over=over, include_open=work.include_open, known=self.known)
+        if (fixed := policy.fix(self.stage, day)) != self.known:
+            work.sources.days.write(policy.name, work.version, self.stage, self.day, fixed)
+            self.known = fixed
+
+    def _in_a_row(self, logs: pa.Table, chances: Chances) -> pa.Table:
+        """The logs of the day that are decided on for the first time, drawn together."""
+        first = (logs["occasion"].to_numpy() == 0) & ~np.isnan(chances.probability)
+        if not first.any():
+            return logs
+        decided = count_decided(
+            self.work.telemetry, self.surveyor.grouping, self.stage, Window.of_day(self.day)
+        )
+        salt = f"{self.surveyor.policy.name}:{self.stage}:start"
+        numbers = np.array(logs["draw"].to_numpy())
+        order = logs["chance"].to_numpy() if "chance" in logs.column_names else chances.probability
+        numbers[first] = draw_systematic(
+            chances.probability[first], order[first], numbers[first], draw(salt, f"{self.day}:{decided}")
+        )
+        place = logs.column_names.index("draw")
+        return logs.set_column(place, "draw", pa.array(numbers, pa.float64()))
+
+
+def _has_rows(table: pa.Table) -> bool:
+    return table.num_rows > 0
+
+
+def _as_one(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """What is drawn in a row must be there together."""
+    if tables := list(filter(_has_rows, batches)):
+        yield pa.concat_tables(tables)
+
+
+def _counted(telemetry: Telemetry, policy: Policy, days: Sequence[date]) -> dict[str, dict[str, int]]:
+    if not days:
+        return {}
+    span = Window(start=Window.of_day(days[0]).start, end=Window.of_day(days[-1]).end)
+    counts = selected_counts(telemetry, policy.name, policy.unit, span)
+    return {row.pop("stratum"): row for row in counts.to_pylist()}

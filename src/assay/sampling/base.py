@@ -1,18 +1,140 @@
-"""What a sampling policy is: groups of logs, and how many of each group are looked at."""
+"""What a sampling policy is: what it must know of a log, and what chance it gives it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
 
 from assay.errors import ConfigError
 from assay.records import Stage, Unit
 
 MIN_PROBABILITY = 1e-6
 """No log's chance is smaller: a weight of a million is as much as an estimate can bear."""
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+
+Parameters = Mapping[str, Any]
+"""The numbers from which a policy computes chances: JSON, kept per version, stage and UTC day."""
+
+Drawing = Literal["poisson", "systematic"]
+"""`poisson`: each log by its own permanent random number. `systematic`: a day's logs together, so
+that their number is fixed; only once the day is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a policy must know of each log, and in which column of Arrow it gets it.
+
+    - `conditions`, filters by name: column `when.NAME`, true where it holds.
+    - `slices`, each of one fact or several (`version`, `attr["tenant"]`): column `slice.N`, their text,
+      N from 0, and column `nth.N`, which counts the log within its slice and UTC day, from 1.
+    - `risk`, a metric's name ("" is the headline): column `chance`, that the log fails it.
+    - `cell`: column `cell`, where it lies in the space of meanings, 0 if unknown.
+    - `spread`, a metric's name ("" is the headline): `Day.spread`, how its past scores differ.
+
+    Column `spent` says how many logs of the day are expected to be drawn before the first of these.
+    """
+
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    slices: tuple[tuple[str, ...], ...] = ()
+    risk: str | None = None
+    cell: bool = False
+    spread: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What is known of a UTC day when its parameters are fixed, once the share `over` of it has passed.
+
+    `logs`: the columns that the policy needs and `logs`, how many have them (at stage `label`: the
+    expected number drawn for the judge, with their `stratum` there); `before` the same of the day
+    before, `usual` how many there were a week before, 0 if unknown. What needs the whole day waits for
+    its end, unless `include_open`. `known` are the parameters that are fixed already; `decided`, of a
+    policy that has one probability in each group, those that it has decided with. `risk` is the
+    model's version; `spread` has the columns `when.NAME`, `logs`, `mean` and `deviation` of past scores.
+    """
+
+    day: date
+    logs: pa.Table
+    over: float = 1.0
+    include_open: bool = False
+    before: pa.Table | None = None
+    usual: int = 0
+    known: Parameters = field(default_factory=dict)
+    decided: Mapping[str, float] = field(default_factory=dict)
+    risk: str = ""
+    spread: pa.Table | None = None
+
+
+class Chances(NamedTuple):
+    """Of each log: its `probability`, NaN where it must wait, and the `group` (an index into the policy's
+    groups) that gave it. `explain` says why, in words, for some of the rows."""
+
+    probability: FloatArray
+    group: IntArray
+    explain: Callable[[IntArray], list[str]]
+
+
+class Policy(Protocol):
+    """Which logs are looked at, and with what probability. Logs outside `where` (filter language;
+    empty means all) are no concern of it.
+
+    `groups` names the strata or parts, in order, `stages` what takes place: the judge, people.
+    `definition` is all that decides what is drawn, as JSON; equal policies have equal ones."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def unit(self) -> Unit: ...
+
+    @property
+    def where(self) -> str: ...
+
+    @property
+    def drawing(self) -> Drawing: ...
+
+    @property
+    def stages(self) -> tuple[Stage, ...]: ...
+
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+
+    @property
+    def definition(self) -> Mapping[str, Any]: ...
+
+    def needs(self, stage: Stage) -> Needs:
+        """What it must know of the logs at that stage."""
+        ...
+
+    def fix(self, stage: Stage, day: Day) -> Parameters:
+        """The day's parameters: all that are known, as they are, and those that can be fixed now. `risk`
+        among them is the version of the model that makes `chance`; without it there is none yet."""
+        ...
+
+    def chances(self, stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:
+        """Each log's probability, in [1e-6, 1], from what it needs and the day's parameters alone."""
+        ...
+
+
+class Risk(Protocol):
+    """What predicts the failures of a metric, learned from logs begun before the day it serves."""
+
+    @property
+    def version(self) -> str: ...
+
+    def chances(self, features: pa.Table) -> FloatArray:
+        """Of each row, the chance that the log fails, in (0, 1)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,53 +186,7 @@ class Stratum:
         return self.judge if stage == "judge" else self.label
 
 
-class Policy(Protocol):
-    """Which logs are looked at, and with what probability. Logs outside `where` (filter language;
-    empty means all) are no concern of it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def unit(self) -> Unit: ...
-
-    @property
-    def where(self) -> str: ...
-
-    def strata(self) -> tuple[Stratum, ...]:
-        """In order of precedence; the last takes the rest."""
-        ...
-
-    def definition(self) -> Mapping[str, Any]:
-        """All that decides what is drawn, as JSON; equal policies have equal definitions."""
-        ...
-
-
 def version_of(policy: Policy) -> str:
     """12 hexadecimal digits that change whenever the policy's definition does."""
-    text = json.dumps(dict(policy.definition()), sort_keys=True, ensure_ascii=True)
+    text = json.dumps(dict(policy.definition), sort_keys=True, ensure_ascii=True)
     return sha256(text.encode()).hexdigest()[:12]
-
-
-def check_policy(policy: Policy) -> Policy:
-    """The policy itself. Raises ConfigError where its strata can't be drawn from without bias."""
-    if not policy.name:
-        raise ConfigError("a policy needs a name")
-    where, strata = f"policy {policy.name}", policy.strata()
-    if not strata or strata[-1].when:
-        raise ConfigError(f"{where}: the last stratum must take the rest, so it has no `when`")
-    names = [stratum.name for stratum in strata]
-    for number, stratum in enumerate(strata):
-        if not stratum.name:
-            raise ConfigError(f"{where}: stratum {number + 1} has no name")
-        if stratum.name in names[:number]:
-            raise ConfigError(f"{where}: two strata are named {stratum.name!r}; rename one")
-        if not stratum.when and stratum is not strata[-1]:
-            raise ConfigError(f"{where}, stratum {stratum.name}: `when` is empty; say which logs it takes")
-    without = [stratum.name for stratum in strata if stratum.label is None]
-    if without and len(without) < len(strata):
-        raise ConfigError(
-            f"{where}: people get logs of some strata, but none of {', '.join(without)}; give each a "
-            "label_size or a label_rate, or what people find there would be missing from every estimate"
-        )
-    return policy

@@ -16,7 +16,7 @@ def draw(salt: str, log_id: str) -> float:
     return int.from_bytes(sha256(f"{salt}:{log_id}".encode()).digest()[:8], "big") / 2**64
 
 
-def salt_of(policy: str, stage: Stage) -> str:
-    """One salt per policy name, so that versions agree, and per stage, so that stages are
-    independent of each other."""
-    return f"{policy}:{stage}"
+def salt_of(policy: str, stage: Stage, occasion: int = 0) -> str:
+    """One salt per policy name, so that versions agree, per stage, so that stages are independent of
+    each other, and per further occasion on which a log is decided on, for the same reason."""
+    return f"{policy}:{stage}:{occasion}" if occasion else f"{policy}:{stage}"

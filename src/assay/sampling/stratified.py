@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-from assay.records import Unit
-from assay.sampling.base import Quota, Stratum, check_policy
-from assay.sampling.uniform import describe_draw
+from assay.sampling.base import Stratum
+from assay.sampling.quotas import Quotas
 
 REST = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stratified:
-    """Each log belongs to the first of the `groups` whose `when` holds of it, else to the `rest`,
-    which has the draws `judge` and `label`. Every group is drawn from, so that a weighted answer
-    holds for all logs."""
+class Stratified(Quotas):
+    """Each log belongs to the first of `given` whose `when` holds of it, else to the `rest`. Every stratum
+    is drawn from, so that a weighted answer holds for all logs."""
 
-    name: str
-    unit: Unit
-    groups: tuple[Stratum, ...]
-    judge: Quota
-    label: Quota | None = None
-    where: str = ""
+    kind: ClassVar[str] = "stratified"
 
-    def __post_init__(self) -> None:
-        check_policy(self)
+    given: tuple[Stratum, ...]
 
+    @property
     def strata(self) -> tuple[Stratum, ...]:
-        return (*self.groups, Stratum(name=REST, when="", judge=self.judge, label=self.label))
-
-    def definition(self) -> Mapping[str, Any]:
-        return {"kind": "stratified", **describe_draw(self.unit, self.where, self.strata())}
+        return (*self.given, Stratum(name=REST, when="", judge=self.judge, label=self.label))

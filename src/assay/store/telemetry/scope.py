@@ -21,8 +21,27 @@ NEAR: Final = (
     "unit = {unit:String} "
     "AND started >= {near_start:DateTime64(6, 'UTC')} AND started < {near_end:DateTime64(6, 'UTC')}"
 )
-JUDGE: Final = f"selections FINAL WHERE policy = {{policy:String}} AND stage = 'judge' AND {NEAR}"
-LABEL: Final = f"selections FINAL WHERE policy = {{policy:String}} AND stage = 'label' AND {NEAR}"
+
+
+def _decided(stage: str) -> str:
+    return (
+        "(SELECT log_id, argMax(s.policy_version, s.occasion) AS policy_version, "
+        "toString(argMax(s.stratum, s.occasion)) AS stratum, "
+        "if(count() = 1, any(s.probability), 1 - exp(sum(log1p(-s.probability)))) AS probability, "
+        "max(s.selected) AS selected, min(if(s.selected, s.draw / s.probability, 1)) AS turn "
+        f"FROM selections AS s FINAL WHERE policy = {{policy:String}} AND stage = '{stage}' AND {NEAR} "
+        "GROUP BY log_id)"
+    )
+
+
+JUDGE: Final = _decided("judge")
+"""What a policy decided of each log, one row whatever number of occasions it had: the newest decision's
+version and stratum, whether it was `selected` on any, with what `probability` on all of them together
+(1 - prod(1 - p)), and its `turn` among those selected, uniform over [0, 1)."""
+
+LABEL: Final = _decided("label")
+"""The same of the stage for people."""
+
 MACHINE: Final = (
     "scores FINAL WHERE metric = {metric:String} AND kind = {kind:String} "
     f"AND (kind = 'human' OR metric_version = {{metric_version:String}}) AND {NEAR}"

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from assay.query import Condition
 from assay.records import Selection, Stage, Unit, Window
-from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.grouping import Grouping, Rows, read_facts
 from assay.store.telemetry.receipts import note_decisions
-from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, NEAR, bind_around, bind_scope
+from assay.store.telemetry.rows import utc
+from assay.store.telemetry.scope import JUDGE, LOGS, NEAR, bind_around, bind_scope
 
-DRAW = (
-    "reinterpretAsUInt64(reverse(substring(SHA256(concat({salt:String}, ':', log_id)), 1, 8)))"
-    " / 18446744073709551616"
+DRAW: Final = (
+    "reinterpretAsUInt64(reverse(substring(SHA256(concat({salt:String}, "
+    "if(occasion = 0, '', concat(':', toString(occasion))), ':', log_id)), 1, 8))) / 18446744073709551616"
 )
 """A log's permanent random number; `assay.sampling.draw` computes the same."""
 
+LATER: Final = "toIntervalSecond(1)"
+"""Facts that are computed anew by a backfill are stamped a moment later: nothing came in since."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grouping:
-    """What of a policy the store must know: which logs it is about and how it divides them.
-
-    A log belongs to the first of `strata` whose condition holds of it, else to `rest`.
-    """
-
-    policy: str
-    version: str
-    unit: Unit
-    strata: tuple[tuple[str, Condition], ...] = ()
-    rest: str = "rest"
-    where: Condition | None = None
-    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+OF_POLICY: Final = "policy = {policy:String} AND stage = {stage:String}"
+ON_DAYS: Final = "started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}"
 
 
 def days_with_logs(t: Telemetry, unit: Unit, window: Window) -> list[date]:
@@ -48,41 +37,144 @@ def days_with_logs(t: Telemetry, unit: Unit, window: Window) -> list[date]:
     return [row["day"] for row in rows.to_pylist()]
 
 
-def undecided(t: Telemetry, grouping: Grouping, stage: Stage, window: Window, *, salt: str) -> pa.Table:
-    """Settled logs that the policy, of whatever version, has not decided at the stage: log_id,
-    started, stratum, draw. For stage `label`: of those, the ones selected for the judge."""
-    rows, params = _grouped(grouping, stage, window)
-    decided = JUDGE if stage == "judge" else LABEL
-    return t.query(
-        f"SELECT log_id, started, stratum, {DRAW} AS draw FROM ({rows}) "
-        f"WHERE selected AND log_id GLOBAL NOT IN (SELECT log_id FROM {decided}) ORDER BY log_id",
-        params | {"salt": salt},
+def candidates(
+    t: Telemetry,
+    grouping: Grouping,
+    stage: Stage,
+    window: Window,
+    *,
+    salt: str,
+    since: datetime | None = None,
+) -> Generator[pa.Table, None, None]:
+    """Settled logs that the policy, of whatever version, has yet to decide on, in batches: those it has
+    not decided at the stage, and those whose facts have changed since. For stage `label`: of those
+    selected for the judge.
+
+    Columns: log_id, started, facts_at, `occasion` (0 at first), `missed` (the chance that no earlier
+    occasion selected it), draw, at stage `label` the judge's `stratum`, "" where another version gave
+    it, and what the grouping asks for. With `since` only those whose facts were computed then or
+    later."""
+    facts = read_facts(grouping, stage, window, since=since)
+    some = "" if since is None else f" AND log_id GLOBAL IN (SELECT log_id FROM {facts.source})"
+    decided = (
+        "SELECT log_id, toUInt32(count()) AS occasions, exp(sum(log1p(-probability))) AS passed, "
+        "max(if(toUnixTimestamp64Micro(facts_at) = 0, decided_at, facts_at)) AS seen_at "
+        f"FROM selections FINAL WHERE {OF_POLICY} AND {NEAR}{some} GROUP BY log_id"
     )
+    again = f"OR (d.passed > 0 AND f.facts_at > d.seen_at + {LATER})" if grouping.again else ""
+    order = " ORDER BY started, log_id" if grouping.slices else ""
+    sql = (
+        f"SELECT *, {DRAW} AS draw FROM (SELECT f.*, d.occasions AS occasion, "
+        "if(d.occasions = 0, 1., d.passed) AS missed "
+        f"FROM ({_drawable(facts, stage)}) AS f GLOBAL LEFT JOIN ({decided}) AS d ON f.log_id = d.log_id "
+        f"WHERE d.occasions = 0 {again}){order} SETTINGS join_use_nulls = 0"
+    )
+    yield from _stream(t, grouping, sql, facts.params | {"stage": stage, "salt": salt})
 
 
-def strata_counts(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> pa.Table:
-    """By UTC day and stratum: day, stratum, `logs` (settled; at stage `label` the expected number
-    selected for the judge, so a sum of probabilities) and how many of them are `undecided`."""
-    rows, params = _grouped(grouping, stage, window)
-    decided = JUDGE if stage == "judge" else LABEL
-    return t.query(
-        "SELECT toDate(started) AS day, stratum, sum(chance) AS logs, "
-        f"countIf(selected AND log_id GLOBAL NOT IN (SELECT log_id FROM {decided})) AS undecided "
-        f"FROM ({rows}) GROUP BY day, stratum ORDER BY day, stratum",
+def survey(
+    t: Telemetry, grouping: Grouping, stage: Stage, window: Window, *, own: bool = False
+) -> Generator[pa.Table, None, None]:
+    """What the grouping asks for of all settled logs of the window, in batches, and `logs`, how many
+    have it; at stage `label` the expected number selected for the judge, with their `stratum`, of those
+    that this version decided on where `own`.
+
+    Alike ones are counted together, unless the features of each are asked for."""
+    facts = read_facts(grouping, stage, window)
+    rows = facts.sql if stage == "judge" else f"SELECT f.*, j.stratum, j.logs {_judged(facts, own=own)}"
+    asked = [*facts.asked, *(["stratum"] if stage == "label" else [])]
+    listed = ", ".join(asked)
+    number = "1." if stage == "judge" else "logs"
+    if grouping.features:
+        sql = f"SELECT {listed}, {number} AS logs FROM ({rows})"
+    else:
+        by = f" GROUP BY {listed}" if asked else ""
+        sql = f"SELECT {listed}{', ' if asked else ''}sum({number}) AS logs FROM ({rows}){by}"
+    yield from _stream(t, grouping, f"{sql} SETTINGS join_use_nulls = 0", facts.params)
+
+
+def count_logs(t: Telemetry, grouping: Grouping, window: Window) -> int:
+    """How many settled logs of the window the policy is about."""
+    facts = read_facts(grouping, "judge", window)
+    (row,) = t.query(f"SELECT count() AS logs FROM {facts.source}", facts.params).to_pylist()
+    return int(row["logs"])
+
+
+def slice_counts(t: Telemetry, grouping: Grouping, window: Window, number: int) -> dict[str, int]:
+    """How many settled logs of the window each slice of that number has."""
+    facts = read_facts(grouping, "judge", window)
+    rows = t.query(
+        f"SELECT s{number} AS slice, count() AS logs FROM ({facts.sql}) GROUP BY slice", facts.params
+    )
+    return {row["slice"]: row["logs"] for row in rows.to_pylist()}
+
+
+def spent(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> float:
+    """How many logs of the window the policy is expected to have drawn so far: a sum of probabilities."""
+    params = bind_scope(grouping.unit, window, policy=grouping.policy, stage=stage)
+    (row,) = t.query(
+        f"SELECT sum(probability) AS spent FROM selections FINAL WHERE {OF_POLICY} AND {NEAR} AND {ON_DAYS}",
         params,
-    )
+    ).to_pylist()
+    return float(row["spent"])
 
 
-def fixed_probabilities(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> pa.Table:
-    """By UTC day and stratum, the probability that this version of the policy has decided with:
-    day, stratum, probability."""
+def fixed_probabilities(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> dict[str, float]:
+    """By stratum, the probability that this version of the policy first decided with in the window."""
     params = bind_scope(grouping.unit, window, policy=grouping.policy, version=grouping.version, stage=stage)
-    return t.query(
-        "SELECT toDate(started) AS day, stratum, argMin(probability, decided_at) AS probability "
-        "FROM selections FINAL WHERE policy = {policy:String} AND policy_version = {version:String} "
-        f"AND stage = {{stage:String}} AND {NEAR} AND started >= {{start:DateTime64(6, 'UTC')}} "
-        "AND started < {end:DateTime64(6, 'UTC')} GROUP BY day, stratum ORDER BY day, stratum",
+    rows = t.query(
+        "SELECT stratum, argMin(probability, decided_at) AS probability FROM selections FINAL "
+        f"WHERE {OF_POLICY} AND policy_version = {{version:String}} AND occasion = 0 AND {NEAR} "
+        f"AND {ON_DAYS} GROUP BY stratum ORDER BY stratum",
         params,
+    )
+    return {row["stratum"]: row["probability"] for row in rows.to_pylist()}
+
+
+def count_decided(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> int:
+    """How many logs of the window the policy, of whatever version, has decided on."""
+    params = bind_scope(grouping.unit, window, policy=grouping.policy, stage=stage)
+    (row,) = t.query(
+        f"SELECT uniqExact(log_id) AS logs FROM selections WHERE {OF_POLICY} AND {NEAR} AND {ON_DAYS}", params
+    ).to_pylist()
+    return int(row["logs"])
+
+
+class Fresh(NamedTuple):
+    """A UTC day of which logs were settled, from the `first` computation to the `last`."""
+
+    day: date
+    first: datetime
+    last: datetime
+
+
+def settled_since(t: Telemetry, unit: Unit, since: datetime) -> list[Fresh]:
+    """The days of which logs were settled at that moment or later, in order."""
+    rows = t.query(
+        "SELECT toDate(started) AS day, min(computed_at) AS first, max(computed_at) AS last FROM signals "
+        "WHERE unit = {unit:String} AND computed_at >= {since:DateTime64(6, 'UTC')} AND is_deleted = 0 "
+        "GROUP BY day ORDER BY day",
+        {"unit": unit, "since": since},
+    ).to_pylist()
+    return [Fresh(row["day"], utc(row["first"]), utc(row["last"])) for row in rows]
+
+
+def read_reached(t: Telemetry, policy: str) -> datetime | None:
+    """The moment from which on what is settled is new to the policy; None before its first pass."""
+    rows = t.query(
+        "SELECT upto FROM settled FINAL WHERE name = {name:String}", {"name": f"policy {policy}"}
+    ).to_pylist()
+    return utc(rows[0]["upto"]) if rows else None
+
+
+def write_reached(t: Telemetry, policy: str, reached: datetime) -> None:
+    """Note that all that was settled before that moment is decided. What is being settled right now
+    comes with the moment at which that began, so it is never passed."""
+    t.command(
+        "INSERT INTO settled (name, upto, at) SELECT {name:String}, least({reached:DateTime64(3, 'UTC')}, "
+        "(SELECT if(count() = 0, {reached:DateTime64(3, 'UTC')}, "
+        "parseDateTime64BestEffort(min(run), 3, 'UTC')) FROM settling)), now64(6, 'UTC')",
+        {"name": f"policy {policy}", "reached": reached},
     )
 
 
@@ -93,22 +185,24 @@ def insert_selections(t: Telemetry, rows: pa.Table) -> None:
 
 
 def selected_counts(t: Telemetry, policy: str, unit: Unit, window: Window) -> pa.Table:
-    """By stratum, over all versions of the policy: stratum, decided, judge and label (selected)."""
+    """By stratum, over all versions of the policy: stratum, decided, judge and label (selected). A log
+    that was decided on again counts once, where it was decided last."""
     return t.query(
         "SELECT stratum, countIf(stage = 'judge') AS decided, "
         "countIf(stage = 'judge' AND selected) AS judge, countIf(stage = 'label' AND selected) AS label "
-        f"FROM selections FINAL WHERE policy = {{policy:String}} AND {NEAR} "
-        "AND started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')} "
-        "GROUP BY stratum ORDER BY stratum",
+        "FROM (SELECT stage, argMax(s.stratum, s.occasion) AS stratum, max(s.selected) AS selected "
+        f"FROM selections AS s FINAL WHERE policy = {{policy:String}} AND {NEAR} AND {ON_DAYS} "
+        "GROUP BY stage, log_id) GROUP BY stratum ORDER BY stratum",
         bind_scope(unit, window, policy=policy),
     )
 
 
 def selections_of(t: Telemetry, unit: Unit, begun: Mapping[str, datetime]) -> list[Selection]:
-    """Every decision about these logs, given with when they began: by log and policy, judge before label."""
+    """Every decision about these logs, given with when they began: by log and policy, judge before label,
+    the first occasion before later ones."""
     rows = t.query(
-        f"SELECT * FROM selections FINAL WHERE {NEAR} AND log_id IN {{log_ids:Array(String)}} "
-        "ORDER BY log_id, policy, stage",
+        f"SELECT * EXCEPT (facts_at) FROM selections FINAL WHERE {NEAR} "
+        "AND log_id IN {log_ids:Array(String)} ORDER BY log_id, policy, stage, occasion",
         bind_around(unit, begun),
     ).to_pylist()
     return [
@@ -124,32 +218,24 @@ def selections_of(t: Telemetry, unit: Unit, begun: Mapping[str, datetime]) -> li
     ]
 
 
-def _grouped(grouping: Grouping, stage: Stage, window: Window) -> tuple[str, dict[str, Any]]:
-    """The window's logs as rows of log_id, started, stratum, chance and selected.
+def _drawable(facts: Rows, stage: Stage) -> str:
+    return facts.sql if stage == "judge" else f"SELECT f.*, j.stratum {_judged(facts)} WHERE j.selected"
 
-    At stage `label` these are the logs decided for the judge. They keep the stratum that they had
-    then if this version gave it, though the facts may have changed since; and `where` is not asked
-    again, since nobody who was selected may lose the chance of being labelled."""
-    params = bind_scope(grouping.unit, window, policy=grouping.policy, version=grouping.version)
-    branches = []
-    for number, (name, condition) in enumerate(grouping.strata):
-        sql, values = compile_condition(condition, words=grouping.words, prefix=f"s{number}_")
-        branches.append(f"{sql}, {{stratum{number}:String}}, ")
-        params |= values | {f"stratum{number}": name}
-    params["rest"] = grouping.rest
-    stratum = f"multiIf({''.join(branches)}{{rest:String}})" if branches else "{rest:String}"
-    if stage == "judge":
-        where, values = compile_condition(grouping.where, words=grouping.words, prefix="w")
-        return (
-            f"SELECT log_id, started, {stratum} AS stratum, 1. AS chance, 1 AS selected "
-            f"FROM {LOGS} AND {where}",
-            params | values,
-        )
+
+def _judged(facts: Rows, *, own: bool = False) -> str:
+    """Facts beside what was decided for the judge, by this version alone where `own`. They keep the stratum
+    that they had then if this version gave it, though the facts may have changed since."""
+    which = " WHERE policy_version = {version:String}" if own else ""
     return (
-        "SELECT log_id, f.started AS started, chance, selected, "
-        "if(policy_version = {version:String}, j.stratum, f.stratum) AS stratum "
-        f"FROM (SELECT log_id, started, {stratum} AS stratum FROM {LOGS}) AS f "
-        "GLOBAL INNER JOIN (SELECT log_id, policy_version, toString(stratum) AS stratum, "
-        f"probability AS chance, selected FROM {JUDGE}) AS j USING log_id",
-        params,
+        f"FROM ({facts.sql}) AS f GLOBAL INNER JOIN (SELECT log_id, selected, probability AS logs, "
+        f"if(policy_version = {{version:String}}, stratum, '') AS stratum FROM {JUDGE}{which}) AS j "
+        "ON f.log_id = j.log_id"
     )
+
+
+def _stream(
+    t: Telemetry, grouping: Grouping, sql: str, params: Mapping[str, Any]
+) -> Generator[pa.Table, None, None]:
+    for batch in t.stream(sql, params):
+        table = pa.Table.from_batches([batch])
+        yield table.rename_columns([grouping.column(name) for name in table.column_names])

@@ -1,0 +1,247 @@
+"""Many reasons to look at a log under one budget: its chance is the highest that any of them gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from assay.errors import ConfigError
+from assay.records import Stage, Unit
+from assay.sampling.base import (
+    MIN_PROBABILITY,
+    Chances,
+    Day,
+    Drawing,
+    FloatArray,
+    IntArray,
+    Needs,
+    Parameters,
+)
+from assay.sampling.parts import Even, Part, Rates, counts
+from assay.sampling.quotas import EARLY
+
+LEAST_EVEN: Final = 0.1
+"""Of the budget at least so much gives every log the same chance: no log's weight becomes too large."""
+
+HIGHEST: Final = 1e12
+"""Scaling beyond this changes nothing: all that any part looks at is drawn for certain."""
+
+SLACK: Final = 1.25
+"""How far above its budget a day may come before chances fall."""
+
+BRAKE: Final = 5.0
+"""How fast they fall then: at three times the logs that were expected, 1.7 times the budget is drawn."""
+
+
+class _Sum(NamedTuple):
+    """What the parts give each log: `fixed` whatever the scale, `least` up to scale 1, `shared` times the
+    scale; for each the number of the part that gives most."""
+
+    rates: list[Rates]
+    certain: FloatArray
+    least: FloatArray
+    shared: FloatArray
+
+    def scaled(self, scale: float, floor: float) -> FloatArray:
+        most = np.maximum(np.minimum(1.0, scale * self.shared), min(1.0, scale) * self.least)
+        chance: FloatArray = np.maximum(np.maximum(self.certain, most), floor)
+        return np.minimum(1.0, chance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """Draws for the judge as many logs of a day as the `budget` says, for all `parts` together, and of
+    those `label_budget` for people, each with the same chance.
+
+    Parts that are `certain` come first; the others are scaled up or down together until the expected
+    number meets the budget. A tenth of it is given to all logs evenly, whatever happens."""
+
+    name: str
+    unit: Unit
+    budget: float
+    parts: tuple[Part, ...]
+    label_budget: float | None = None
+    where: str = ""
+    drawing: Drawing = "poisson"
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return ("judge",) if self.label_budget is None else ("judge", "label")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(group for part in self.parts for group in part.groups)
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        return {
+            "kind": "composed",
+            "unit": self.unit,
+            "where": self.where,
+            "budget": self.budget,
+            "label_budget": self.label_budget,
+            "draw": self.drawing,
+            "parts": [{"name": part.name, **part.definition} for part in self.parts],
+        }
+
+    def needs(self, stage: Stage) -> Needs:
+        if stage == "label":
+            return Needs()
+        each = [part.needs() for part in self.parts]
+        return Needs(
+            conditions={name: when for need in each for name, when in need.conditions.items()},
+            slices=tuple(by for need in each for by in need.slices),
+            risk=next((need.risk for need in each if need.risk is not None), None),
+            cell=any(need.cell for need in each),
+            spread=next((need.spread for need in each if need.spread is not None), None),
+        )
+
+    def fix(self, stage: Stage, day: Day) -> Parameters:
+        if day.known:
+            return day.known
+        if day.over < 1 and (self.drawing == "systematic" or not day.include_open):
+            return {}
+        logs, more, source = _basis(day)
+        if not logs.num_rows:
+            return {}
+        if stage == "label":
+            drawn = float(counts(logs).sum()) * more
+            assert self.label_budget is not None
+            return {"rate": min(1.0, self.label_budget / max(drawn, 1e-9)), "drawn": drawn, "from": source}
+        total = float(counts(logs).sum())
+        shares = sum(part.share for part in self.parts)
+        places = [self.budget * part.share / shares for part in self.parts]
+        fixed = [part.fix(logs, n, day.spread) for part, n in zip(self.parts, places, strict=True)]
+        floor = max(MIN_PROBABILITY, min(1.0, LEAST_EVEN * self.budget / total))
+        scale = _solve(self._sum(logs, fixed), counts(logs), floor, self.budget)
+        return {
+            "risk": day.risk,
+            "logs": total * more,
+            "scale": scale / more,
+            "floor": max(MIN_PROBABILITY, min(1.0, floor / more)),
+            "parts": fixed,
+            "from": source,
+        }
+
+    def chances(self, stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:
+        none: IntArray = np.zeros(logs.num_rows, dtype=np.int64)
+        if not parameters:
+            return Chances(np.full(logs.num_rows, np.nan), none, lambda rows: ["" for _ in rows])
+        if stage == "label":
+            return self._label_chances(logs, parameters)
+        given = self._sum(logs, parameters["parts"])
+        floor = parameters["floor"]
+        chance = given.scaled(parameters["scale"], floor)
+        chance = self._brake(chance, given.certain, logs, floor)
+        group, source = self._who(given, parameters["scale"], logs.num_rows)
+
+        def explain(rows: IntArray) -> list[str]:
+            found = []
+            for row in rows.tolist():
+                why = given.rates[source[row]].why(row)
+                here = self.groups[group[row]]
+                found.append(f"{here}: {why}{', ' if why else ''}probability {chance[row]:.2g}")
+            return found
+
+        return Chances(chance, group, explain)
+
+    def _sum(self, logs: pa.Table, fixed: list[Mapping[str, Any]]) -> _Sum:
+        rates = [part.rates(logs, one) for part, one in zip(self.parts, fixed, strict=True)]
+        none: FloatArray = np.zeros(logs.num_rows)
+        by = {"certain": none, "least": none, "share": none}
+        for part, one in zip(self.parts, rates, strict=True):
+            by[part.scaling] = np.maximum(by[part.scaling], one.rate)
+        return _Sum(rates, by["certain"], by["least"], by["share"])
+
+    def _who(self, given: _Sum, scale: float, logs: int) -> tuple[IntArray, IntArray]:
+        """Of each log the group and the part that give it the highest chance; the first of equals."""
+        best: FloatArray = np.full(logs, -1.0)
+        group: IntArray = np.zeros(logs, dtype=np.int64)
+        source: IntArray = np.zeros(logs, dtype=np.int64)
+        first = 0
+        for number, (part, one) in enumerate(zip(self.parts, given.rates, strict=True)):
+            factor = {"certain": 1.0, "least": min(1.0, scale), "share": scale}[part.scaling]
+            chance = np.minimum(1.0, factor * one.rate)
+            better = chance > best
+            own = np.zeros(logs, dtype=np.int64) if one.group is None else one.group
+            best[better], group[better], source[better] = chance[better], first + own[better], number
+            first += len(part.groups)
+        return group, source
+
+    def _brake(self, chance: FloatArray, certain: FloatArray, logs: pa.Table, floor: float) -> FloatArray:
+        """Lower chances where the day has had more than its budget: it has more logs than expected.
+
+        With S drawn so far, in budgets, chances are divided by 1 + b (A - s) where A is what would have
+        been drawn without a brake; then S = s + ln(1 + b (A - s)) / b grows with its logarithm."""
+        if "spent" not in logs.column_names or not logs.num_rows:
+            return chance
+        so_far = logs["spent"][0].as_py() / self.budget
+        beyond = max(0.0, so_far - SLACK)
+        before = min(so_far, SLACK) + np.expm1(min(BRAKE * beyond, 50.0)) / BRAKE
+        unbraked = before + (np.cumsum(chance) - chance) / self.budget
+        slower = chance / (1 + BRAKE * np.maximum(0.0, unbraked - SLACK))
+        least: FloatArray = np.maximum(np.maximum(slower, certain), floor)
+        return np.minimum(least, chance)
+
+    def _label_chances(self, logs: pa.Table, parameters: Parameters) -> Chances:
+        rate, drawn = parameters["rate"], parameters["drawn"]
+        names = {name: number for number, name in enumerate(self.groups)}
+        given = logs["stratum"].to_pylist()
+        group: IntArray = np.array([names.get(str(name), 0) for name in given], dtype=np.int64)
+        note = f"{self.label_budget:g} of {drawn:.1f} drawn a day, probability {rate:.2g}"
+        return Chances(np.full(logs.num_rows, rate), group, lambda rows: [note for _ in rows])
+
+
+def _basis(day: Day) -> tuple[pa.Table, float, str]:
+    """The logs to go by, how many times as many are expected of the day, and in a word whose they are."""
+    if day.over >= 1:
+        return day.logs, 1.0, "the day"
+    if day.before is not None and day.before.num_rows:
+        had = float(counts(day.before).sum())
+        more = min(4.0, max(0.25, day.usual / had)) if day.usual and had else 1.0
+        return day.before, more, "the day before"
+    return day.logs, 1 / max(day.over, EARLY), "the day so far"
+
+
+def _solve(given: _Sum, number: FloatArray, floor: float, budget: float) -> float:
+    """The scale at which the expected number drawn is the budget, or as near as can be."""
+
+    def drawn(scale: float) -> float:
+        return float((number * given.scaled(scale, floor)).sum())
+
+    low, high = -12.0, float(np.log10(HIGHEST))
+    if drawn(10**high) <= budget:
+        return HIGHEST
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if drawn(10**middle) < budget else (low, middle)
+    return float(10**low)
+
+
+def _check(policy: Composed) -> None:
+    """Raises ConfigError for parts from which no honest sample can be drawn."""
+    where = f"policy {policy.name}"
+    if not policy.name:
+        raise ConfigError("a policy needs a name")
+    for key, value in (("budget", policy.budget), ("label_budget", policy.label_budget)):
+        if value is not None and not 0 < value < float("inf"):
+            raise ConfigError(f"{where}: {key} must be a number of logs a day above 0, got {value:g}")
+    shares = sum(part.share for part in policy.parts)
+    even = sum(part.share for part in policy.parts if isinstance(part, Even))
+    if even <= 0 or even < LEAST_EVEN * shares * (1 - 1e-9):
+        raise ConfigError(
+            f"{where}: parts need one of kind `uniform` with a share of at least {LEAST_EVEN:g} of all "
+            "shares: failures that no other part looks for would be missing from every estimate"
+        )
+    seen: set[str] = set()
+    for group in policy.groups:
+        if group in seen:
+            raise ConfigError(f"{where}: two parts or strata are named {group!r}; give one another `name`")
+        seen.add(group)

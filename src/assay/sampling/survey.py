@@ -1,0 +1,176 @@
+"""What a policy needs of logs, as it needs it: facts from the store, and what models make of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from assay.records import Stage, Window
+from assay.sampling.base import Day, FloatArray, IntArray, Needs, Parameters, Policy, Risk
+from assay.sampling.draw import salt_of
+from assay.sampling.quotas import Quotas
+from assay.sampling.sources import Sources
+from assay.store.telemetry import selections
+from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.grouping import Grouping
+from assay.store.telemetry.spread import past_scores
+
+ONE_DAY: Final = timedelta(days=1)
+PAST: Final = timedelta(days=28)
+"""So far back the scores go by which strata are weighed."""
+
+FINENESS: Final = 64
+"""Steps of one unit of log-odds in which chances are told apart when a day is counted."""
+
+MIDDLING: Final = 0.5
+"""The chance of failure where there is no model: it is the same for all, so it favours none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyor:
+    """Reads one policy's logs at one stage, a day at a time."""
+
+    telemetry: Telemetry
+    policy: Policy
+    grouping: Grouping
+    stage: Stage
+    sources: Sources
+
+    @property
+    def needs(self) -> Needs:
+        return self.policy.needs(self.stage)
+
+    def read_day(
+        self, day: date, *, over: float = 1.0, include_open: bool = False, known: Parameters | None = None
+    ) -> Day:
+        """All that fixing the day's parameters may use."""
+        window, known = Window.of_day(day), known or {}
+        model = self.model(day, known)
+        early = over < 1 and include_open
+        yesterday = Window.of_day(day - ONE_DAY)
+        return Day(
+            day=day,
+            logs=self._count(window, model),
+            over=over,
+            include_open=include_open,
+            before=self._count(yesterday, model, own=True) if early else None,
+            usual=self._usual(day) if early and self.stage == "judge" else 0,
+            known=known,
+            decided={} if known else self._fixed(window),
+            risk="" if model is None else model.version,
+            spread=self._spread(day),
+        )
+
+    def model(self, day: date, known: Parameters) -> Risk | None:
+        """The model that serves the day: the one it was fixed with, or else the newest."""
+        if self.needs.risk is None:
+            return None
+        return self.sources.risk(self.needs.risk, day, known.get("risk", ""))
+
+    def candidates(self, day: date, since: datetime | None) -> Generator[pa.Table, None, None]:
+        """Logs of the day that are yet to be decided on, as the store knows them."""
+        return selections.candidates(
+            self.telemetry,
+            self.grouping,
+            self.stage,
+            Window.of_day(day),
+            salt=salt_of(self.policy.name, self.stage),
+            since=since,
+        )
+
+    def count_slices(self, day: date) -> list[dict[str, int]]:
+        """How many logs of the day each slice has, by the slices' numbers."""
+        window = Window.of_day(day)
+        numbers = range(len(self.needs.slices))
+        return [selections.slice_counts(self.telemetry, self.grouping, window, n) for n in numbers]
+
+    def spent(self, day: date) -> float:
+        """How many of the day's logs are expected to be drawn so far."""
+        return selections.spent(self.telemetry, self.grouping, self.stage, Window.of_day(day))
+
+    def _count(self, window: Window, model: Risk | None, *, own: bool = False) -> pa.Table:
+        """What the policy needs of the window's logs, alike ones together, with their number `logs`."""
+        tables = selections.survey(self.telemetry, self.grouping, self.stage, window, own=own)
+        return add_up(with_chances(table, model) if self.grouping.features else table for table in tables)
+
+    def _usual(self, day: date) -> int:
+        return selections.count_logs(self.telemetry, self.grouping, Window.of_day(day - 7 * ONE_DAY))
+
+    def _fixed(self, window: Window) -> dict[str, float]:
+        if not isinstance(self.policy, Quotas):
+            return {}
+        return selections.fixed_probabilities(self.telemetry, self.grouping, self.stage, window)
+
+    def _spread(self, day: date) -> pa.Table | None:
+        if self.needs.spread is None or (info := self.sources.metric(self.needs.spread)) is None:
+            return None
+        start = Window.of_day(day).start
+        return past_scores(self.telemetry, self.grouping, info, Window(start=start - PAST, end=start))
+
+
+def with_chances(logs: pa.Table, model: Risk | None) -> pa.Table:
+    """The logs with column `chance` instead of the features that it is made from."""
+    none = np.full(logs.num_rows, MIDDLING)
+    chance = none if model is None or not logs.num_rows else model.chances(logs)
+    kept = [name for name in logs.column_names if not name.startswith("x_")]
+    return logs.select(kept).append_column("chance", pa.array(chance, pa.float64()))
+
+
+def add_up(tables: Iterable[pa.Table]) -> pa.Table:
+    """Rows that are alike, together: `logs` is their sum, and `chance` the mean of those in one small
+    step of log-odds, so that a day of any size takes little memory."""
+    found: list[pa.Table] = []
+    for table in tables:
+        found.append(_grouped(table))
+        if len(found) > 8:
+            found = [_grouped(pa.concat_tables(found))]
+    if not found:
+        return pa.table({"logs": pa.array([], pa.float64())})
+    return _grouped(pa.concat_tables(found))
+
+
+def _grouped(table: pa.Table) -> pa.Table:
+    chances = "chance" in table.column_names
+    if chances:
+        chance: FloatArray = table["chance"].to_numpy()
+        number: FloatArray = table["logs"].to_numpy()
+        step: IntArray = np.round(np.log(chance / (1 - chance)) * FINENESS).astype(np.int64)
+        table = table.drop_columns(["chance"]).append_column("step", pa.array(step))
+        table = table.append_column("failing", pa.array(chance * number))
+    summed = ["logs", "failing"] if chances else ["logs"]
+    keys = [name for name in table.column_names if name not in summed]
+    result = table.group_by(keys).aggregate([(name, "sum") for name in summed])
+    result = result.rename_columns([name.removesuffix("_sum") for name in result.column_names])
+    if not chances:
+        return result
+    mean = result["failing"].to_numpy() / result["logs"].to_numpy()
+    return result.drop_columns(["step", "failing"]).append_column("chance", pa.array(mean))
+
+
+def number_slices(logs: pa.Table, totals: list[dict[str, int]]) -> pa.Table:
+    """The logs with columns `nth.N`: each one's number among those of its slice and day, where `totals`
+    counts these logs too. One that is decided on again comes last."""
+    first = logs["occasion"].to_numpy() == 0
+    for number, total in enumerate(totals):
+        texts = [str(text) for text in logs[f"slice.{number}"].to_pylist()]
+        here = Counter(text for text, new in zip(texts, first.tolist(), strict=True) if new)
+        at = {text: max(total.get(text, 0) - count, 0) for text, count in here.items()}
+        nth = []
+        for text, new in zip(texts, first.tolist(), strict=True):
+            if new:
+                at[text] += 1
+            nth.append(at[text] if new else max(total.get(text, 1), 1))
+        logs = logs.append_column(f"nth.{number}", pa.array(nth, pa.int64()))
+    return logs
+
+
+def spending(logs: pa.Table, spent: float) -> pa.Table:
+    """The logs with the column `spent`."""
+    column: Any = pa.repeat(pa.scalar(spent, pa.float64()), logs.num_rows)
+    return logs.append_column("spent", column)
