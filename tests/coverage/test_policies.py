@@ -187,7 +187,7 @@ def test_so_does_what_people_correct_of_a_judge_that_errs(case: Case) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["demo"], indirect=True)
-def test_on_the_first_day_severities_alone_find_more_than_twice_as_many(case: Case, telemetry: Telemetry) -> None:
+def test_severities_alone_find_twice_as_many_on_the_first_day(case: Case, telemetry: Telemetry) -> None:
     """Nothing was judged yet: a severe signal is all there is to go by."""
     rows = outcomes(telemetry)
     chance = read_risk("prior", EPOCH, prior_risk(SEVERITIES)).chances(rows)
