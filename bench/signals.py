@@ -106,7 +106,7 @@ def sets_table(found: dict[str, dict[str, Cell]]) -> str:
     lines = ["| set | logs | failed | signals raised on 10 logs or more |", "|---|---:|---:|---:|"]
     for name, cells in found.items():
         every = cells[""]
-        told = sum(cell.raised >= FEWEST for signal, cell in cells.items() if signal)
+        told = sum(_tells(cells, signal) for signal in catalogue(Thresholds()))
         lines.append(f"| {name} | {every.logs:,} | {every.base:.1%} | {told} |")
     return "\n".join(lines)
 
@@ -144,7 +144,9 @@ def summary_table(found: dict[str, dict[str, Cell]]) -> str:
 
 
 def _tells(cells: dict[str, Cell], signal: Signal) -> bool:
-    return signal.name in cells and cells[signal.name].raised >= FEWEST
+    """Raised on enough logs of the set, and not on all of them: then what it listens to is not recorded."""
+    cell = cells.get(signal.name)
+    return cell is not None and FEWEST <= cell.raised < cell.logs
 
 
 def lift_table(found: dict[str, dict[str, Cell]]) -> str:
@@ -178,9 +180,8 @@ def wilson(rate: float, n: float) -> tuple[float, float]:
 def ratio_text(cells: Sequence[Cell]) -> str:
     """The risk ratio of raised against not raised within each set, put together by Mantel and Haenszel, with
     the interval of Greenland and Robins."""
-    usable = [cell for cell in cells if cell.raised < cell.logs and cell.failed]
     top = bottom = spread = 0.0
-    for cell in usable:
+    for cell in cells:
         a, n1 = cell.both, cell.raised
         c, n0 = cell.failed - cell.both, cell.logs - cell.raised
         top += a * n0 / cell.logs

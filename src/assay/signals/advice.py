@@ -38,8 +38,8 @@ ADVICE: Final = {
     "regenerated": "Send `regenerated` from the button, for the answer that was thrown away.",
     "edited": "Send `edited` from the client.",
     "returns": "Needs user ids. The first requests of both conversations are compared, as `repeats` does.",
-    "abandons": "Nobody replied to the last answer, and that was a question, a refusal, empty, or found "
-    "nothing. Send `abandoned` where your client knows better.",
+    "abandons": "Nobody replied to the last answer, and that was a question, a refusal, or found nothing. "
+    "Send `abandoned` where your client knows better.",
     "thanks": "Politeness counts: read it as the lack of trouble.",
     "refusal": "Right or wrong, that is for a metric: the signal says where to look.",
     "apology": "Usually follows something that went wrong, in the same answer or the one before.",

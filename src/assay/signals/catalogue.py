@@ -254,7 +254,7 @@ def _behaved() -> tuple[Signal, ...]:
             "U218",
             "abandons",
             "low",
-            'asks_back = 1 or output = "" or output mentions @unsure or output mentions @refusal '
+            "asks_back = 1 or output mentions @unsure or output mentions @refusal "
             f"or ({happened('abandoned')})",
             "the user leaves after an answer that asked back, declined, or found nothing",
             "conversation",
