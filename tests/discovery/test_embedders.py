@@ -128,3 +128,20 @@ def test_the_settings_name_an_embedder() -> None:
         load_embedder("statik", common=(), endpoint=endpoint)
     with pytest.raises(ConfigError, match="can't be loaded"):
         load_embedder("assay.discovery.hashing:Missing", common=(), endpoint=endpoint)
+
+
+def test_which_order_it_is_does_not_matter() -> None:
+    texts = [
+        "It's about SO-974707. Where is it?",
+        "It's about #20260114. Where is it?",
+        "It's about. Where is it?",
+    ]
+    for embedder in [one for one in embedders() if not isinstance(one, EndpointEmbedder)]:
+        vectors = embedder.embed([*texts, "SO-974707"])
+        assert (vectors[:2] @ vectors[2]).min() > 0.9
+        assert vectors[3].any()
+
+
+def test_a_pattern_of_digits_is_taken_out_in_no_time() -> None:
+    for hostile in ("1-" * 4_000, "a" * 8_000, "-" * 8_000 + "1", "1a" * 4_000 + "!"):
+        HashingEmbedder().embed([hostile])

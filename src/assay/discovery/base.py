@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,6 +15,10 @@ Vectors = NDArray[np.float32]
 """A row a text."""
 
 TOLERANCE = 1e-3
+DIGITS = 3
+
+_DIGIT = re.compile(r"\d")
+_WORD = re.compile(r"[\w#-]+")
 
 
 class Embedder(Protocol):
@@ -29,6 +34,15 @@ class Embedder(Protocol):
 
         What a text's vector is may not depend on the texts beside it."""
         ...
+
+
+def without_numbers(text: str) -> str:
+    """The text without words that hold three digits or more: which order it is about is not what it is
+    about. A text of nothing else stays."""
+    if len(_DIGIT.findall(text)) < DIGITS:
+        return text
+    plain = _WORD.sub(lambda word: " " if len(_DIGIT.findall(word[0])) >= DIGITS else word[0], text)
+    return plain if plain.strip(" -#.,:;!?/") else text
 
 
 def to_unit(vectors: Vectors) -> Vectors:

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
-from assay.discovery.base import Vectors, to_unit
+from assay.discovery.base import Vectors, to_unit, without_numbers
 from assay.query import fold_words
 
 DIMENSIONS = 512
@@ -40,7 +40,7 @@ class HashingEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         found = np.zeros((len(texts), DIMENSIONS), np.float32)
         for row, text in enumerate(texts):
-            words = fold_words(text[:MOST_CHARS]).split()
+            words = fold_words(without_numbers(text[:MOST_CHARS])).split()
             telling = [word for word in words if word not in self._common] or words
             for word in telling:
                 found[row] += self._vector(word)

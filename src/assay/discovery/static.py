@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.discovery.base import Vectors, to_unit
+from assay.discovery.base import Vectors, to_unit, without_numbers
 from assay.errors import ExtraMissing
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ PACKAGE = "wordllama"
 WEIGHTS = "weights/l2_supercat_256.safetensors"
 TOKENS = "tokenizers/l2_supercat_tokenizer_config.json"
 DIMENSIONS = 256
+READING = 1
+"""How a text is read; another way makes other vectors."""
+
 MOST_CHARS = 8_000
 """More of a text says little about what it is about, and costs as much as the rest."""
 
@@ -51,7 +54,7 @@ class StaticEmbedder:
 
     @property
     def model(self) -> str:
-        return f"{PACKAGE}-{version(PACKAGE)}-{DIMENSIONS}"
+        return f"{PACKAGE}-{version(PACKAGE)}-{DIMENSIONS}-{READING}"
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         tokenizer, vectors = self._load()
@@ -120,4 +123,4 @@ def _means(vectors: Vectors, tokens: Sequence[np.ndarray[tuple[int], np.dtype[np
 
 def _clean(text: str) -> str:
     """What the tokenizer can take: no lone surrogates, no more than counts."""
-    return text[:MOST_CHARS].encode("utf-8", "ignore").decode().strip()
+    return without_numbers(text[:MOST_CHARS].encode("utf-8", "ignore").decode()).strip()
