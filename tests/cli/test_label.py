@@ -68,3 +68,17 @@ def test_another_file_is_never_written_over(tmp_path: Path, content: bytes) -> N
     with pytest.raises(CallerError, match="somebody wrote in it"):
         label("resolved", todo=path)
     assert path.read_bytes() == content
+
+
+def test_what_was_picked_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TodoRequest] = []
+
+    def todo(self: Asked, request: TodoRequest) -> Todo:
+        asked.append(request)
+        return WORK
+
+    monkeypatch.setattr(Asked, "todo", todo)
+    label("resolved", todo=tmp_path / "todo.csv", picked=True)
+    assert asked == [TodoRequest(metric="resolved", picked=True)]
+    with pytest.raises(CallerError, match="name the FILE"):
+        label("resolved", file=tmp_path / "todo.csv", picked=True)

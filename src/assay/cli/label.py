@@ -26,6 +26,10 @@ def label(
     todo: Annotated[
         Path | None, typer.Option(help="Write the logs that wait for a label to this CSV instead.")
     ] = None,
+    picked: Annotated[
+        bool,
+        typer.Option("--picked", help="With --todo: the logs that somebody picked on the Logs page."),
+    ] = False,
     column: Columns = None,
     unit: Annotated[str, typer.Option(help="conversation or interaction.", show_default="the metric's")] = "",
     goal: Annotated[
@@ -42,10 +46,12 @@ def label(
         raise CallerError(f"--unit is `conversation` or `interaction`, not `{unit}`")
     if goal not in ("", "high", "low"):
         raise CallerError(f"--goal is `high` or `low`, not `{goal}`")
+    if picked and todo is None:
+        raise CallerError("--picked says which logs --todo FILE is to hold: name the FILE")
     if todo is not None:
         _keep_answers(todo)
         with connect(config, "label") as project:
-            work = project.todo(TodoRequest(metric=metric))
+            work = project.todo(TodoRequest(metric=metric, picked=picked))
         _write_todo(work, todo)
         out.print(f"wrote {count_text(len(work.items), 'log')} to {todo}", markup=False, soft_wrap=True)
         out.print("next: fill its column `label` (yes, no, 0 to 1, or empty: can't tell), then")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from assay.errors import FilterError
-from assay.query import FIELDS, Attribute, Compare, parse, quote
+from assay.app.columns import NAMES, key_of, value_of
+from assay.query import FIELDS, quote
 from assay.records import LogRow, Unit
 from assay.web.numbers import count, duration, exact, money
 from assay.web.text import excerpt
@@ -29,7 +29,6 @@ _TITLES: Final = {
     "cost_z": "Cost z",
 }
 _SHOWN_ANYWAY: Final = frozenset({"input", "output", "text", "started"})
-_KEPT: Final = frozenset(field.name for field in fields(LogRow))
 
 
 class Column(NamedTuple):
@@ -43,25 +42,18 @@ class Column(NamedTuple):
 
     def cell(self, row: LogRow) -> str:
         """What to show of the log; nothing where nothing is known."""
-        value = row.attributes.get(self.key, "") if self.key else _value(row, self.name)
+        value = value_of(row, self.name)
         if value is None or value == "":
             return ""
         if isinstance(value, str):
             return excerpt(value, 60)
+        if isinstance(value, datetime):
+            return exact(value)
         if self.name.endswith("_ms"):
             return duration(value)
         if self.name.endswith("_usd"):
             return money(value)
-        if self.name == "ended":
-            return exact(row.ended)
         return count(value) if float(value).is_integer() else f"{value:.3g}"
-
-
-def _value(row: LogRow, name: str) -> str | float | None:
-    if name == "tokens":
-        return row.input_tokens + row.output_tokens
-    found: str | float | None = getattr(row, name) if name != "ended" else 0.0
-    return found
 
 
 def _column(name: str) -> Column:
@@ -70,11 +62,7 @@ def _column(name: str) -> Column:
     return Column(name, title, known.meaning, known.kind == "number")
 
 
-COLUMNS: Final = {
-    name: _column(name)
-    for name in FIELDS
-    if name not in _SHOWN_ANYWAY and (name in _KEPT or name == "tokens")
-}
+COLUMNS: Final = {name: _column(name) for name in NAMES if name not in _SHOWN_ANYWAY}
 
 
 def attribute_column(key: str) -> Column:
@@ -88,7 +76,7 @@ def read_columns(names: Sequence[str], unit: Unit) -> tuple[Column, ...]:
     for name in dict.fromkeys(names if names else USUAL[unit]):
         if name in COLUMNS:
             made.append(COLUMNS[name])
-        elif (key := _key(name)) is not None:
+        elif (key := key_of(name)) is not None:
             made.append(attribute_column(key))
     return tuple(made[:MOST])
 
@@ -99,13 +87,3 @@ def offered(rows: Iterable[LogRow], chosen: Sequence[Column]) -> tuple[Column, .
     for row in rows:
         keys |= dict.fromkeys(row.attributes)
     return (*COLUMNS.values(), *(attribute_column(key) for key in list(keys)[:MOST_ATTRIBUTES]))
-
-
-def _key(name: str) -> str | None:
-    """The key in `attr["key"]`."""
-    try:
-        told = parse(f'{name} = ""') if name.startswith("attr[") else None
-    except FilterError:
-        return None
-    subject = told.subject if isinstance(told, Compare) else None
-    return subject.key if isinstance(subject, Attribute) else None
