@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,11 @@ def rows(shared: Path, name: str) -> list[dict[str, Any]]:
 
 
 def finder(name: str) -> Callable[[str], bool]:
-    pattern = re.compile("|".join(re.escape(fold_words(phrase)) for phrase in WORDS[name]))
+    return finder_of(WORDS[name])
+
+
+def finder_of(phrases: Sequence[str]) -> Callable[[str], bool]:
+    pattern = re.compile("|".join(re.escape(fold_words(phrase)) for phrase in phrases))
     return lambda text: bool(pattern.search(fold_words(text)))
 
 
@@ -69,7 +75,7 @@ def test_corrections_follow_bad_answers(shared: Path) -> None:
 def test_injections_are_found_among_real_and_hard_benign_prompts(shared: Path) -> None:
     tries = finder("injection")
     prompts = rows(shared, "guard_prompts")
-    assert share(tries, [row["input"] for row in prompts if row["label"] == 1]) > 0.2
+    assert share(tries, [row["input"] for row in prompts if row["label"] == 1]) > 0.5
     assert share(tries, [row["input"] for row in prompts if row["label"] == 0]) < 0.003
 
 
@@ -77,3 +83,37 @@ def test_injections_are_found_among_real_and_hard_benign_prompts(shared: Path) -
 def test_moods_are_rare_in_ordinary_conversations(shared: Path, name: str) -> None:
     assert share(finder(name), said_by("user", rows(shared, "tau_retail"))) < 0.03
     assert share(finder(name), said_by("user", rows(shared, "uss_dialogues"))) < 0.01
+
+
+def test_users_who_are_content_are_many_and_say_so_at_the_end(shared: Path) -> None:
+    thanks = finder("thanks")
+    users = [said_by("user", [row]) for row in rows(shared, "uss_dialogues")]
+    talks = [said for said in users if len(said) > 3]
+    assert share(thanks, [said[-1] for said in talks]) > 5 * share(thanks, [said[0] for said in talks])
+
+
+def test_a_shop_assistant_that_acts_hedges_seldom(shared: Path) -> None:
+    assert share(finder("hedges"), said_by("assistant", rows(shared, "tau_retail"))) < 0.02
+
+
+def test_what_is_said_in_spanish_is_heard(shared: Path) -> None:
+    talks = [row for row in rows(shared, "tau2_multi") if json.loads(row["meta"])["lang"] == "es"]
+    users, assistants = said_by("user", talks), said_by("assistant", talks)
+    assert share(finder("thanks"), users) > 0.1
+    assert share(finder("unsure"), assistants) + share(finder("refusal"), assistants) > 0.02
+    for name in ("frustrated", "injection", "gives_up"):
+        assert share(finder(name), users) < 0.05, name
+
+
+@pytest.mark.parametrize("name", ["apology", "asks_human", "corrects", "hands_over", "refusal", "unsure"])
+def test_lists_of_other_languages_are_silent_in_english(shared: Path, name: str) -> None:
+    folder = files("assay.signals").joinpath("words")
+    foreign = [
+        line
+        for language in ("de", "es")
+        for line in folder.joinpath(f"{name}.{language}.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    found = finder_of(foreign)
+    texts = said_by("user", rows(shared, "uss_dialogues")) + said_by("assistant", rows(shared, "tau_retail"))
+    assert share(found, texts) == 0.0
