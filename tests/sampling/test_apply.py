@@ -14,9 +14,9 @@ from assay.query import parse
 from assay.records import MetricInfo, SampleReport, StratumCount, Window
 from assay.sampling import Policy, apply_policy, draw, load_policy, salt_of
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.grouping import Grouping
 from assay.store.telemetry.ledger import read_ledger
 from assay.store.telemetry.scope import Question
-from assay.store.telemetry.grouping import Grouping
 from assay.store.telemetry.selections import candidates
 
 DAY = date(2026, 5, 4)

@@ -18,14 +18,14 @@ def test_without_strata_a_policy_is_uniform() -> None:
     assert policy == Uniform(
         name="daily", unit="interaction", judge=Quota(rate=0.25), where='service = "chat"'
     )
-    (stratum,) = policy.strata()
+    (stratum,) = policy.strata
     assert (stratum.name, stratum.when, stratum.label) == ("all", "", None)
 
 
 def test_with_strata_the_last_takes_the_rest() -> None:
     policy = load_policy("daily", STRATIFIED)
     assert isinstance(policy, Stratified)
-    assert policy.strata() == (
+    assert policy.strata == (
         Stratum(name="trouble", when="errors > 0", judge=Quota(size=60), label=Quota(size=10)),
         Stratum(name="rest", when="", judge=Quota(size=140), label=Quota(size=20)),
     )
@@ -65,7 +65,7 @@ def test_the_order_of_strata_is_part_of_the_version() -> None:
         ({"size": 0}, "a size must be a number a day above 0"),
         ({"size": float("nan")}, "a size must be a number a day above 0"),
         ({"size": "many"}, "policy daily: size must be a number, got 'many'"),
-        ({"sice": 3}, "policy daily: no such key `sice`; there are label_rate, label_size"),
+        ({"sice": 3}, "policy daily: no such key `sice`; there are budget, draw, label_budget"),
         ({"unit": "span"}, "unit must be conversation or interaction, got 'span'"),
         ({"label_size": None}, "none of rest; give each a label_size or a label_rate"),
         ({"strata": [TROUBLE, TROUBLE]}, "two strata are named 'trouble'"),

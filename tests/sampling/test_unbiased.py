@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
-from assay.sampling import Fixed, decide, draw, load_policy, salt_of
+from assay.records import Stage
+from assay.sampling import decide, draw, load_policy, salt_of
 
-DAY, NOW = date(2026, 5, 4), datetime(2026, 5, 6, 1, tzinfo=UTC)
+NOW = datetime(2026, 5, 6, 1, tzinfo=UTC)
 LOGS, DRAWS = 400, 400
 POLICY = load_policy(
     "daily",
@@ -36,12 +37,15 @@ def select(stage: str, name: str, members: np.ndarray) -> tuple[np.ndarray, np.n
         {
             "log_id": [IDS[i] for i in index],
             "started": pa.array([NOW.replace(day=4)] * len(index), pa.timestamp("us", tz="UTC")),
-            "stratum": np.where(TROUBLE[index], "trouble", "rest").tolist(),
+            "facts_at": pa.array([NOW] * len(index), pa.timestamp("us", tz="UTC")),
+            "occasion": pa.array(np.zeros(len(index)), pa.uint32()),
+            "missed": pa.array(np.ones(len(index)), pa.float64()),
             "draw": pa.array([draw(salt, IDS[i]) for i in index], pa.float64()),
+            "when.trouble": pa.array(TROUBLE[index]),
         }
     )
-    fixed = {(DAY, stratum): Fixed(p, "") for stratum, p in CHANCE[stage].items()}
-    decided = decide(POLICY, "judge" if stage == "judge" else "label", rows, fixed, decided_at=NOW)
+    kind: Stage = "judge" if stage == "judge" else "label"
+    decided = decide(POLICY, "v", kind, rows, POLICY.chances(kind, rows, {}), decided_at=NOW)
     selected, probability = np.zeros(LOGS, bool), np.ones(LOGS)
     selected[index] = decided["selected"].to_numpy().astype(bool)
     probability[index] = decided["probability"].to_numpy()

@@ -13,7 +13,7 @@ from assay.sampling.base import MIN_PROBABILITY, BoolArray, Chances, FloatArray,
 
 TIME = pa.timestamp("us", tz="UTC")
 FEW = 64
-"""So many different probabilities are written out in full where a log is not drawn; of more, two digits."""
+"""So many different probabilities are written out in full where a log is not drawn; of more, one digit."""
 
 
 def decide(
@@ -89,7 +89,7 @@ def _reasons(
     of, at = np.unique(probability[out], return_inverse=True)
     digits = 3
     if len(of) > FEW:
-        of, at = np.unique(_rounded(probability[out], np.floor, 2), return_inverse=True)
+        of, at = np.unique(_rounded(probability[out], np.floor, 1), return_inverse=True)
         digits = 2
     refused = np.minimum(1.0, _rounded(draw[out], np.ceil, digits))
     pairs, place = np.unique(np.stack([at.astype(np.float64), refused]), axis=1, return_inverse=True)

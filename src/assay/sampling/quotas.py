@@ -171,7 +171,8 @@ def _count(strata: Sequence[Stratum], logs: pa.Table) -> dict[str, float]:
 
 def _words(stratum: Stratum, stage: Stage, fixed: Mapping[str, Any]) -> str:
     here, quota = f"stratum {stratum.name}", stratum.quota(stage)
-    assert quota is not None
+    if quota is None:
+        return ""
     if quota.rate is not None:
         return f"{here}: rate {quota.rate:.3g}"
     if not fixed:
