@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
@@ -179,7 +179,7 @@ def test_logs_list_and_its_next_page(client: TestClient, pages: FakePages) -> No
 
 def test_interactions_link_to_their_turn(client: TestClient) -> None:
     assert (
-        f"{CONVERSATION}#turn-{quote(HOSTILE_ID, safe='')}" in read(client, "/logs?unit=interaction").links()
+        f"{CONVERSATION}?{urlencode({'turn': HOSTILE_ID})}#turn-{quote(HOSTILE_ID, safe='')}" in read(client, "/logs?unit=interaction").links()
     )
 
 

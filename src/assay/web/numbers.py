@@ -122,12 +122,14 @@ def plural(unit: Unit | str, number: float = 2) -> str:
 
 
 def conversation_path(conversation_id: str, turn: str = "") -> str:
-    """The page of a conversation. Ids that no path can carry, or that a browser would read as a
-    step in one, go in the query."""
+    """The page of a conversation, or of a long one that page on which the turn is. Ids that no path can
+    carry, or that a browser would read as a step in one, go in the query."""
     anchor = f"#turn-{quote(turn, safe='')}" if turn else ""
+    wanted = {"turn": turn} if turn else {}
     if conversation_id in ("", ".", "..") or "\n" in conversation_id:
-        return f"/conversations?{urlencode({'id': conversation_id})}{anchor}"
-    return f"/conversations/{quote(conversation_id, safe='')}{anchor}"
+        return f"/conversations?{urlencode({'id': conversation_id, **wanted})}{anchor}"
+    query = f"?{urlencode(wanted)}" if wanted else ""
+    return f"/conversations/{quote(conversation_id, safe='')}{query}{anchor}"
 
 
 def address(path: str, **query: str | None) -> str:

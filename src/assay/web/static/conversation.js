@@ -92,7 +92,12 @@ const choose = (index, { scroll = false } = {}) => {
     history.replaceState(null, "", `#${turns[current].id}`);
   }
 };
-const byHash = () => turns.findIndex((turn) => `#${turn.id}` === location.hash);
+const byHash = () => {
+  const wanted = location.hash.slice(1);
+  let plainly = wanted;
+  try { plainly = decodeURIComponent(wanted); } catch { /* it is no address of ours */ }
+  return turns.findIndex((turn) => turn.id === wanted || turn.id === plainly);
+};
 addEventListener("hashchange", () => choose(byHash()));
 choose(Math.max(byHash(), 0));
 const opened = turns[current] && traceOf(turns[current]);

@@ -1,0 +1,49 @@
+"""Where phrases stand: exactly where `mentions` hears them, in the text as it was written."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from assay.query import fold_words
+from assay.query.places import find_phrases
+
+PHRASES = ["I can't help", "not able to", "can't", "İstanbul", "straße"]
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("Sorry, I can’t help. I'm not ABLE  to, really", ["I can’t help", "not ABLE  to"]),
+        ("I can't help; I can't", ["I can't help", "can't"]),
+        ("cant canthelp scan't", []),
+        ("In İSTANBUL!", ["İSTANBUL"]),
+        ("Straße, STRASSE", ["Straße"]),
+        ("", []),
+        ("not able\nto", ["not able\nto"]),
+    ],
+)
+def test_the_words_as_they_were_written(text: str, heard: list[str]) -> None:
+    assert [text[place.start : place.end] for place in find_phrases(text, PHRASES)] == heard
+
+
+WORDS = st.sampled_from(
+    ["I", "can't", "CAN’T", "help", "not", "able", "to", "é", "İ", "\u202e", "<b>", "e\u0301", "7"]
+)
+TEXTS = st.lists(st.tuples(WORDS, st.sampled_from([" ", "\n", "-", "'", ""]))).map(
+    lambda pairs: "".join(word + gap for word, gap in pairs)
+)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=4))
+@example("I can't", ["can", "t"])
+def test_something_is_found_exactly_where_a_phrase_is_mentioned(text: str, phrases: list[str]) -> None:
+    places = find_phrases(text, phrases)
+    folded = {fold_words(phrase) for phrase in phrases} - {" "}
+    assert bool(places) == any(phrase in fold_words(text) for phrase in folded)
+    for place in places:
+        assert fold_words(text[place.start : place.end]) in folded
+    assert all(one.end <= other.start for one, other in pairwise(places))
