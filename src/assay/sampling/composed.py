@@ -27,8 +27,11 @@ from assay.sampling.quotas import EARLY
 LEAST_EVEN: Final = 0.1
 """Of the budget at least so much gives every log the same chance: no log's weight becomes too large."""
 
-HIGHEST: Final = 1e12
-"""Scaling beyond this changes nothing: all that any part looks at is drawn for certain."""
+PROMISED: Final = 0.5
+"""Of what certain parts leave of the budget, promised numbers (`rare`) have so much at the most."""
+
+HIGHEST: Final = 12.0
+"""Scaling by more than ten to this changes nothing: all that any part looks at is drawn for certain."""
 
 SLACK: Final = 1.25
 """How far above its budget a day may come before chances fall."""
@@ -37,18 +40,27 @@ BRAKE: Final = 5.0
 """How fast they fall then: at three times the logs that were expected, 1.7 times the budget is drawn."""
 
 
+class _Scales(NamedTuple):
+    """By what the rates of each kind are multiplied, and the least that every log gets."""
+
+    share: float
+    least: float
+    floor: float
+    certain: float = 1.0
+
+
 class _Sum(NamedTuple):
-    """What the parts give each log: `fixed` whatever the scale, `least` up to scale 1, `shared` times the
-    scale; for each the number of the part that gives most."""
+    """What the parts give each log, each kind by a scale of its own: `certain` by 1, `least` by what the
+    budget can bear, `shared` by what is left of it."""
 
     rates: list[Rates]
     certain: FloatArray
     least: FloatArray
     shared: FloatArray
 
-    def scaled(self, scale: float, floor: float) -> FloatArray:
-        most = np.maximum(np.minimum(1.0, scale * self.shared), min(1.0, scale) * self.least)
-        chance: FloatArray = np.maximum(np.maximum(self.certain, most), floor)
+    def scaled(self, scales: _Scales) -> FloatArray:
+        most = np.maximum(np.minimum(1.0, scales.share * self.shared), scales.least * self.least)
+        chance: FloatArray = np.maximum(np.maximum(self.certain, most), scales.floor)
         return np.minimum(1.0, chance)
 
 
@@ -119,13 +131,15 @@ class Composed:
         shares = sum(part.share for part in self.parts)
         places = [self.budget * part.share / shares for part in self.parts]
         fixed = [part.fix(logs, n, day.spread) for part, n in zip(self.parts, places, strict=True)]
-        floor = max(MIN_PROBABILITY, min(1.0, LEAST_EVEN * self.budget / total))
-        scale = _solve(self._sum(logs, fixed), counts(logs), floor, self.budget)
+        scales = _solve(self._sum(logs, fixed), counts(logs), self.budget)
         return {
             "risk": day.risk,
             "logs": total * more,
-            "scale": scale / more,
-            "floor": max(MIN_PROBABILITY, min(1.0, floor / more)),
+            "scales": {
+                "share": scales.share / more,
+                "least": scales.least,
+                "floor": max(MIN_PROBABILITY, scales.floor / more),
+            },
             "parts": fixed,
             "from": source,
         }
@@ -137,10 +151,9 @@ class Composed:
         if stage == "label":
             return self._label_chances(logs, parameters)
         given = self._sum(logs, parameters["parts"])
-        floor = parameters["floor"]
-        chance = given.scaled(parameters["scale"], floor)
-        chance = self._brake(chance, given.certain, logs, floor)
-        group, source = self._who(given, parameters["scale"], logs.num_rows)
+        scales = _Scales(**parameters["scales"])
+        chance = self._brake(given.scaled(scales), given.certain, logs, scales.floor)
+        group, source = self._who(given, scales, logs.num_rows)
 
         def explain(rows: IntArray) -> list[str]:
             found = []
@@ -160,15 +173,14 @@ class Composed:
             by[part.scaling] = np.maximum(by[part.scaling], one.rate)
         return _Sum(rates, by["certain"], by["least"], by["share"])
 
-    def _who(self, given: _Sum, scale: float, logs: int) -> tuple[IntArray, IntArray]:
+    def _who(self, given: _Sum, scales: _Scales, logs: int) -> tuple[IntArray, IntArray]:
         """Of each log the group and the part that give it the highest chance; the first of equals."""
         best: FloatArray = np.full(logs, -1.0)
         group: IntArray = np.zeros(logs, dtype=np.int64)
         source: IntArray = np.zeros(logs, dtype=np.int64)
         first = 0
         for number, (part, one) in enumerate(zip(self.parts, given.rates, strict=True)):
-            factor = {"certain": 1.0, "least": min(1.0, scale), "share": scale}[part.scaling]
-            chance = np.minimum(1.0, factor * one.rate)
+            chance = np.minimum(1.0, getattr(scales, part.scaling) * one.rate)
             better = chance > best
             own = np.zeros(logs, dtype=np.int64) if one.group is None else one.group
             best[better], group[better], source[better] = chance[better], first + own[better], number
@@ -210,19 +222,23 @@ def _basis(day: Day) -> tuple[pa.Table, float, str]:
     return day.logs, 1 / max(day.over, EARLY), "the day so far"
 
 
-def _solve(given: _Sum, number: FloatArray, floor: float, budget: float) -> float:
-    """The scale at which the expected number drawn is the budget, or as near as can be."""
+def _solve(given: _Sum, number: FloatArray, budget: float) -> _Scales:
+    """The scales at which the expected number drawn is the budget, or as near as can be."""
+    floor = max(MIN_PROBABILITY, min(1.0, LEAST_EVEN * budget / float(number.sum())))
+    promised = float((number * given.least * (given.certain < 1)).sum())
+    left = max(0.0, budget - float((number * given.certain).sum()))
+    least = min(1.0, PROMISED * left / promised) if promised else 1.0
 
-    def drawn(scale: float) -> float:
-        return float((number * given.scaled(scale, floor)).sum())
+    def drawn(exponent: float) -> float:
+        return float((number * given.scaled(_Scales(10**exponent, least, floor))).sum())
 
-    low, high = -12.0, float(np.log10(HIGHEST))
-    if drawn(10**high) <= budget:
-        return HIGHEST
+    low, high = -12.0, HIGHEST
+    if drawn(high) <= budget:
+        return _Scales(10**high, least, floor)
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if drawn(10**middle) < budget else (low, middle)
-    return float(10**low)
+        low, high = (middle, high) if drawn(middle) < budget else (low, middle)
+    return _Scales(10**low, least, floor)
 
 
 def _check(policy: Composed) -> None:

@@ -13,8 +13,8 @@ from assay.sampling.base import FloatArray, IntArray, Needs
 
 Fixed = Mapping[str, Any]
 Scaling = Literal["certain", "least", "share"]
-"""`certain`: as it is. `least`: never more than it is, less where the budget is short. `share`: scaled up
-or down so that the budget is met."""
+"""`certain`: as it is. `least`: as it is, less where the budget is short. `share`: scaled up or down so that
+the budget is met."""
 
 SLICES: Final = 2_000
 """Slices that are counted one by one; of others the first logs of a day are drawn, as of a new one."""
