@@ -16,7 +16,7 @@ from tests.app.test_keeping import said, send
 from tests.store.spans import trace_id
 
 from assay.app.application import Application
-from assay.app.requests import EvaluateRequest, Mark, RecordRequest, SampleRequest
+from assay.app.requests import EvaluateRequest, Mark, RecordRequest, RemapRequest, SampleRequest
 from assay.records import Accounting, PolicyAccounting, Unit, Window
 from assay.store.telemetry.connection import Telemetry
 
@@ -80,10 +80,13 @@ def whole(open_project: Open, telemetry: Telemetry) -> Application:
     project.evaluate(EvaluateRequest())
     marks = tuple(Mark(log_id=talk, value=1.0, rater=rater) for talk in TALKS[:4] for rater in ("ann", "bea"))
     project.record(RecordRequest(metric="short", kind="human", marks=marks))
-    telemetry.command(
-        "INSERT INTO settled (name, upto, at) SELECT 'interactions', now64(3) + INTERVAL 3 DAY, now64(6) + 60"
-    )
+    pass_by(telemetry, "now64(3) + INTERVAL 3 DAY")
     return project
+
+
+def pass_by(t: Telemetry, upto: str) -> None:
+    """Say that settling has passed by whatever was touched before."""
+    t.command("INSERT INTO settled (name, upto, at) SELECT 'interactions', " + upto + ", now64(6) + 60")
 
 
 def books(project: Application) -> Iterator[tuple[Unit, Accounting | PolicyAccounting]]:
@@ -203,6 +206,16 @@ def test_a_log_of_which_no_row_is_left_is_remembered_by_its_trace(
     telemetry.command(f"DELETE FROM signals WHERE log_id = '{trace_id('talk3.1')}'")
     for unit, account in books(whole):
         assert account.lost == (1 if unit == "conversation" else 2)
+
+
+def test_facts_that_were_lost_are_computed_again(whole: Application, telemetry: Telemetry) -> None:
+    before = [account for _, account in books(whole)]
+    telemetry.command(f"DELETE FROM signals WHERE log_id IN ('talk3', 'talk9', '{trace_id('talk9.0')}')")
+    telemetry.command(f"DELETE FROM signals WHERE log_id = '{trace_id('talk5.1')}'")
+    assert [account.lost for _, account in books(whole)] == [2, 2, 2, 2]
+    pass_by(telemetry, "now64(3)")
+    whole.remap(RemapRequest(again=True))
+    assert [account for _, account in books(whole)] == before
 
 
 def test_what_has_not_settled_yet_is_not_lost(whole: Application, telemetry: Telemetry) -> None:

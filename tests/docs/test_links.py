@@ -121,7 +121,11 @@ def test_every_setting_has_a_place() -> None:
     assert len(keys) > 40
     for key in keys:
         table, _, name = key.rpartition(".")
-        section = text.partition(f"## `[{table.partition('.')[0] or name}")[2].partition("\n## ")[0]
+        section = (
+            text.replace("## `[[", "## `[")
+            .partition(f"## `[{table.partition('.')[0] or name}")[2]
+            .partition("\n## ")[0]
+        )
         assert section, f"{key} has no section"
         assert not table or f"| `{name}` |" in section, f"{key} is not in its section"
 

@@ -172,5 +172,7 @@ def _value(value: Any) -> str:
         if any(isinstance(one, Mapping) for one in value):
             return "[\n" + "".join(f"  {_value(one)},\n" for one in value) + "]"
         return f"[{', '.join(_value(one) for one in value)}]"
+    if isinstance(value, str) and '"' in value and "'" not in value and value.isprintable():
+        return f"'{value}'"
     # Strings, numbers and truths are written alike in JSON and TOML; DEL alone is not escaped by JSON.
     return json_text.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -103,3 +103,28 @@ def _unsettled(t: Telemetry, unit: Unit, params: dict[str, Any]) -> dict[str, da
             talk = row["ids"][0] if row["ids"] else row["log_id"]
             talks[talk] = min(absent[row["log_id"]], talks.get(talk, absent[row["log_id"]]))
     return _absent(t, unit, talks)
+
+
+_LOST_FACTS: Final = (
+    "SELECT trace_id FROM interactions WHERE trace_id GLOBAL NOT IN "
+    "(SELECT log_id FROM signals FINAL WHERE unit = 'interaction') "
+    "GROUP BY trace_id HAVING max(traced) = 1 AND max(length(facts)) > 0 "
+    "AND max(touched) < {upto:DateTime64(3, 'UTC')} "
+    "UNION DISTINCT SELECT log_id AS trace_id FROM signals FINAL WHERE unit = 'interaction' "
+    "AND conversation_id GLOBAL NOT IN (SELECT log_id FROM signals FINAL WHERE unit = 'conversation')"
+)
+
+
+def touch_missing(t: Telemetry, upto: datetime) -> bool:
+    """Have the facts computed again of all traces that have none, or whose conversation has none, though
+    settling has passed them by; whether there are any."""
+    params = {"upto": upto.astimezone(UTC)}
+    found = t.query(near(t.topology, f"SELECT 1 AS one FROM ({_LOST_FACTS}) LIMIT 1"), params)
+    if not found.num_rows:
+        return False
+    touched = (
+        "INSERT INTO interactions (trace_id, day, touched) SELECT trace_id, day, now64(3, 'UTC') "
+        f"FROM interactions WHERE trace_id GLOBAL IN ({_LOST_FACTS}) GROUP BY trace_id, day"
+    )
+    t.command(f"{touched} SETTINGS max_partitions_per_insert_block = 0", params)
+    return True
