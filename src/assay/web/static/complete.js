@@ -90,6 +90,7 @@ class Completing {
   }
 
   pressed(event) {
+    if (event.key === "Escape") event.preventDefault(); // a browser would empty the field
     if (this.list.hidden) {
       if (event.key === "ArrowDown" || (event.key === " " && event.ctrlKey)) {
         event.preventDefault();
@@ -101,7 +102,6 @@ class Completing {
       event.preventDefault();
       this.move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Escape") {
-      event.preventDefault();
       event.stopPropagation();
       this.close();
     } else if (event.key === "Tab" && !event.shiftKey) {

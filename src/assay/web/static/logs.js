@@ -58,10 +58,10 @@ if (bar) {
   );
   rows.forEach((row, place) =>
     row.addEventListener("click", (event) => {
-      const chosen = getSelection();
-      if (event.target.closest("a, input, button, label") || (chosen && !chosen.isCollapsed)) return;
+      if (event.target.closest("a, input, button, label")) return;
       if (event.target.closest(".tick")) return tick(place, event.shiftKey);
-      open(place);
+      const chosen = getSelection();
+      if (!chosen || chosen.isCollapsed) open(place);
     }),
   );
   showTicked();
@@ -88,7 +88,7 @@ const ACTIONS = {
   "?": () => keys.showModal(),
 };
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keys.open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
   const typing = event.target.closest("input:not([type=checkbox]), select, textarea");
   if (event.key === "Escape") {
     if (typing) event.target.blur();
@@ -96,7 +96,7 @@ document.addEventListener("keydown", (event) => {
     else if (bar) tickAll(false);
     return;
   }
-  if (typing || !(event.key in ACTIONS)) return;
+  if (typing || event.defaultPrevented || !Object.hasOwn(ACTIONS, event.key)) return;
   event.preventDefault();
   ACTIONS[event.key]();
 });
