@@ -11,6 +11,7 @@ from assay.cli.embed import embed, neighbours
 from assay.cli.estimate import estimate
 from assay.cli.evaluate import evaluate
 from assay.cli.export import export
+from assay.cli.filters import filters
 from assay.cli.forget import forget, retain
 from assay.cli.imports import import_files
 from assay.cli.init import init
@@ -36,6 +37,7 @@ app.command()(init)
 app.command()(serve)
 app.command("import")(import_files)
 app.command()(logs)
+app.add_typer(filters, name="filters")
 app.command()(priorities)
 app.add_typer(policies, name="policies")
 app.add_typer(signals_app, name="signals")
