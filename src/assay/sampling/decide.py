@@ -91,12 +91,15 @@ def _reasons(
     if len(of) > FEW:
         of, at = np.unique(_rounded(probability[out], np.floor, 1), return_inverse=True)
         digits = 2
-    refused = np.minimum(1.0, _rounded(draw[out], np.ceil, digits))
-    pairs, place = np.unique(np.stack([at.astype(np.float64), refused]), axis=1, return_inverse=True)
-    said = [f"not drawn: {u:.3g} >= {of[int(p)]:.3g}" for p, u in pairs.T.tolist()]
+    refused, which = np.unique(np.minimum(1.0, _rounded(draw[out], np.ceil, digits)), return_inverse=True)
+    pairs, place = np.unique(at * len(refused) + which, return_inverse=True)
+    said = [
+        f"not drawn: {refused[pair % len(refused)]:.3g} >= {of[pair // len(refused)]:.3g}"
+        for pair in pairs.tolist()
+    ]
     index: IntArray = np.empty(len(draw), dtype=np.int64)
     index[selected] = np.arange(len(texts))
-    index[out] = len(texts) + np.ravel(place)
+    index[out] = len(texts) + place
     return pa.DictionaryArray.from_arrays(index, pa.array([*texts, *said], pa.string())).cast(pa.string())
 
 

@@ -115,9 +115,11 @@ class _Layout(NamedTuple):
             place = column.astype(np.intp)
             even = np.ones(place.size) if name == "x_named" else 1.0 / np.sqrt(length[row])
             yield _Block(row, place, self.scale[place] * even)
-        row, raised, _ = _lists(features, "x_signals")
-        known = {name: number for number, name in enumerate(self.signals)}
-        place = np.array([known.get(name, -1) for name in raised.tolist()], dtype=np.intp)
+        length = pc.list_value_length(features["x_signals"]).to_numpy().astype(np.intp)
+        row = np.repeat(np.arange(length.size), length)
+        raised = pc.list_flatten(features["x_signals"]).cast(pa.string())
+        found = pc.index_in(raised, value_set=pa.array(self.signals, pa.string()))
+        place = found.fill_null(-1).to_numpy().astype(np.intp)
         kept = place >= 0
         yield _Block(row[kept], WIDTH + place[kept], np.ones(int(kept.sum())))
         yield self._fact_block(fact_matrix(features))

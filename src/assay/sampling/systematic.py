@@ -23,7 +23,7 @@ def draw_systematic(probability: FloatArray, order: FloatArray, ties: FloatArray
     """
     place = np.lexsort((ties, order))
     lengths = probability[place]
-    before = np.cumsum(lengths) - lengths
+    before = np.concatenate([[0.0], np.cumsum(lengths)[:-1]])
     draws: FloatArray = np.empty(len(probability))
     draws[place] = np.mod(start - before, 1.0)
     return np.where(draws >= 1.0, 0.0, draws)
