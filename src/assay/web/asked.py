@@ -44,6 +44,16 @@ class Asked:
         return limit_of(self.limit)
 
     @property
+    def starts(self) -> datetime | None:
+        """When the window starts; None where it is open there."""
+        return self.window.start if self.window is not None and self.window.start > FIRST else None
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the window ends; None where it is open there."""
+        return self.window.end if self.window is not None and self.window.end < LAST else None
+
+    @property
     def label(self) -> str:
         """The window in words."""
         window, last = self.window, self.times.get("last", "")

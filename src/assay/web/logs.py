@@ -91,6 +91,7 @@ def logs(site: Site, request: Request) -> Response:
         offered=offered(rows, columns),
         chips={row.log_id: chips_of(row, signals, found.breakdown, asked) for row in rows} if found else {},
         most_chips=CHIPS,
+        priorities=_links(asked, found.breakdown.facets, "priority") if found else {},
         lasts=LAST_WORDS,
         examples=EXAMPLES,
         export=_EXPORTS[asked.unit],
@@ -122,6 +123,11 @@ def chips_of(row: LogRow, signals: Mapping[str, Signal], made: Breakdown, asked:
 
 def _values(facets: Sequence[Facet], name: str) -> dict[str, FacetValue]:
     return {value.value: value for facet in facets if facet.name == name for value in facet.values}
+
+
+def _links(asked: Asked, facets: Sequence[Facet], name: str) -> dict[str, str]:
+    """By value, the address of the list that has that one too."""
+    return {value: asked.link(q=found.choose) for value, found in _values(facets, name).items()}
 
 
 def _part(asked: Asked, made: Breakdown) -> Part:
