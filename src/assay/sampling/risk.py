@@ -89,7 +89,8 @@ class LogisticRisk:
         weights = np.concatenate(
             [self.words, [self.signals[name] for name in self.signals], self.facts[:, 2], self.facts[:, 3]]
         )
-        eta = np.full(features.num_rows, self.intercept)
+        numbers = WIDTH + len(self.signals)
+        eta = self.intercept + layout.facts(features) @ weights[numbers:]
         for block in layout.blocks(features):
             terms = block.value * weights[block.column]
             eta += np.bincount(block.row, weights=terms, minlength=features.num_rows)
@@ -109,7 +110,7 @@ class _Layout(NamedTuple):
         return WIDTH + len(self.signals) + 2 * len(FACTS)
 
     def blocks(self, features: pa.Table) -> Iterator[_Block]:
-        """The rows of features as entries of the matrix."""
+        """The words, names and signals of rows as entries of the matrix."""
         for name in ("x_asked", "x_answered", "x_named"):
             row, column, length = _lists(features, name)
             place = column.astype(np.intp)
@@ -122,21 +123,23 @@ class _Layout(NamedTuple):
         place = found.fill_null(-1).to_numpy().astype(np.intp)
         kept = place >= 0
         yield _Block(row[kept], WIDTH + place[kept], np.ones(int(kept.sum())))
-        yield self._fact_block(fact_matrix(features))
 
-    def _fact_block(self, facts: FloatArray) -> _Block:
+    def facts(self, features: pa.Table) -> FloatArray:
+        """Each row's numbers in spreads from the middle, then which of them are not known."""
+        facts = fact_matrix(features)
         unknown = np.isnan(facts)
-        steady = np.where(self.spread > 0, self.spread, 1.0)
-        z = np.clip((facts - self.middle) / steady, -CLIPPED, CLIPPED)
-        z = np.where(unknown | (self.spread <= 0), 0.0, z)
-        both = np.concatenate([z, unknown.astype(np.float64)], axis=1)
-        row, place = np.nonzero(both)
-        return _Block(row, WIDTH + len(self.signals) + place, both[row, place])
+        per_spread = np.divide(1.0, self.spread, out=np.zeros(len(FACTS)), where=self.spread > 0)
+        z = np.clip((facts - self.middle) * per_spread, -CLIPPED, CLIPPED)
+        z[unknown] = 0.0
+        return np.concatenate([z, unknown.astype(np.float64)], axis=1)
 
     def rows(self, features: pa.Table) -> Rows:
         from scipy.sparse import coo_array
 
-        blocks = list(self.blocks(features))
+        facts = self.facts(features)
+        row, place = np.nonzero(facts)
+        numbers = _Block(row, WIDTH + len(self.signals) + place, facts[row, place])
+        blocks = [*self.blocks(features), numbers]
         row, column, value = (np.concatenate(part) for part in zip(*blocks, strict=True))
         some = value != 0
         shape = (features.num_rows, self.width)
