@@ -27,6 +27,7 @@ from assay.store.telemetry.selections import (
     count_decided,
     days_with_logs,
     insert_selections,
+    last_decided,
     read_reached,
     selected_counts,
     settled_since,
@@ -81,13 +82,14 @@ def apply_new(
     to nothing where nothing was. The report counts what was decided now.
 
     How far it has come is kept in the store, and moves on only after decisions are written, so that a
-    pass that broke off is made good by the next. A policy's first pass takes logs that began on that day:
-    earlier days are for `apply_policy`."""
+    pass that broke off is made good by the next. A policy's first pass goes on where `apply_policy` was, or
+    takes logs that began on that day: earlier ones are for `apply_policy`."""
     work = _Work.of(telemetry, policy, parse, now, words, sources or Sources(), include_open=True)
     reached = read_reached(telemetry, policy.name)
-    since = reached or Window.of_day(now.astimezone(UTC).date()).start
+    before = None if reached else last_decided(telemetry, policy.name)
+    since = reached or Window.of_day((before or now).astimezone(UTC).date()).start
     fresh = settled_since(telemetry, policy.unit, since)
-    if reached is None:
+    if not reached and not before:
         fresh = [one for one in fresh if one.day >= since.date()]
     left: list[datetime] = []
     for number, one in enumerate(fresh):

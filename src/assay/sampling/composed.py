@@ -226,7 +226,7 @@ def _solve(given: _Sum, number: FloatArray, budget: float) -> _Scales:
     """The scales at which the expected number drawn is the budget, or as near as can be."""
     floor = max(MIN_PROBABILITY, min(1.0, LEAST_EVEN * budget / float(number.sum())))
     promised = float((number * given.least * (given.certain < 1)).sum())
-    left = max(0.0, budget - float((number * given.certain).sum()))
+    left = max(0.0, budget - float((number * np.maximum(given.certain, floor)).sum()))
     least = min(1.0, PROMISED * left / promised) if promised else 1.0
 
     def drawn(exponent: float) -> float:

@@ -127,7 +127,9 @@ def add_up(tables: Iterable[pa.Table]) -> pa.Table:
     step of log-odds, so that a day of any size takes little memory."""
     found: list[pa.Table] = []
     for table in tables:
-        found.append(_grouped(table))
+        some = table.filter(pa.array(table["logs"].to_numpy() > 0))
+        if some.num_rows:
+            found.append(_grouped(some))
         if len(found) > 8:
             found = [_grouped(pa.concat_tables(found))]
     if not found:

@@ -140,6 +140,15 @@ def count_decided(t: Telemetry, grouping: Grouping, stage: Stage, window: Window
     return int(row["logs"])
 
 
+def last_decided(t: Telemetry, policy: str) -> datetime | None:
+    """When the policy, of whatever version, last decided; None if it never has."""
+    (row,) = t.query(
+        "SELECT count() AS rows, max(decided_at) AS last FROM selections WHERE policy = {policy:String}",
+        {"policy": policy},
+    ).to_pylist()
+    return utc(row["last"]) if row["rows"] else None
+
+
 class Fresh(NamedTuple):
     """A UTC day of which logs were settled, from the `first` computation to the `last`."""
 
