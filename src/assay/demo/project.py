@@ -15,15 +15,26 @@ name = "support-assistant"
 metrics = "metrics.py"
 headline = "resolved"
 
+# What the team calls critical. The first rule that holds tells a conversation's priority.
+[[priorities]]
+level = "high"
+when = "signal.negative_feedback or signal.empty_output"
+[[priorities]]
+level = "medium"
+when = "signal.asks_human or signal.refusal or signal.repeats or signal.error"
+
 # Suspicious conversations are looked at more closely; because each has a known chance of being
 # drawn, this does not bias the answer to "how are we doing overall?".
 [policies.daily]
 unit = "conversation"
-size = {rest}              # of all others, a day, for the judge ...
-label_size = {rest_labels}         # ... and of those for people
-strata = [
-  {{ name = "trouble", when = "{trouble}", size = {trouble_size}, label_size = {trouble_labels} }},
-  {{ name = "unclear", when = "{unclear}", size = {unclear_size}, label_size = {unclear_labels} }},
+budget = {budget}              # conversations a day for the judge, for all reasons together ...
+label_budget = {labels}         # ... and of those for people
+parts = [
+  {{ kind = "uniform", share = 0.3 }},          # every one alike: what nobody looks for is in there
+  {{ kind = "importance", share = 0.6 }},       # the likelier it fails, the likelier it is drawn
+  {{ kind = "diverse", share = 0.1 }},          # spread over all that users ask
+  {{ kind = "rare", by = "version", at_least = {each} }},
+  {{ kind = "exhaustive", when = 'priority = "high"', at_most = {critical} }},
 ]
 
 [metrics.resolved]
@@ -47,6 +58,10 @@ output = 5.00
 
 [thresholds]
 long_turns = 5
+
+# The demo's commands decide, a week at a time, so that the second is drawn by what was learned of the first.
+[server]
+sample = false
 """
 
 METRICS = '''\
@@ -74,26 +89,19 @@ def always_answers(log: assay.Log) -> bool:
     return all(turn.output.strip() and not turn.error for turn in log.turns)
 '''
 
-TROUBLE = "signal.negative_feedback or signal.asks_human or signal.error"
-UNCLEAR = "signal.refusal or signal.repeats"
-
 
 def write_project(folder: Path, *, per_day: int) -> Path:
     """Write assay.toml and metrics.py into `folder`, which is made if need be; the path of assay.toml.
 
-    Sizes fit `per_day` conversations a day: 200 of them judged and 40 labelled, or fewer where
-    that would be more than a good part of a stratum."""
+    Budgets fit `per_day` conversations a day: 200 of them judged and 40 labelled, or fewer where that
+    would be more than a good part of all."""
     folder.mkdir(parents=True, exist_ok=True)
     text = SETTINGS.format(
         per_day=per_day,
-        rest=_at_most(100, 0.4 * per_day),
-        rest_labels=_at_most(18, 0.1 * per_day),
-        trouble=TROUBLE,
-        trouble_size=_at_most(60, 0.03 * per_day),
-        trouble_labels=_at_most(14, 0.01 * per_day),
-        unclear=UNCLEAR,
-        unclear_size=_at_most(40, 0.03 * per_day),
-        unclear_labels=_at_most(8, 0.01 * per_day),
+        budget=_at_most(200, 0.45 * per_day),
+        labels=_at_most(40, 0.12 * per_day),
+        each=_at_most(10, 0.03 * per_day),
+        critical=_at_most(40, 0.05 * per_day),
         model=MODEL,
         second_model=SECOND_MODEL,
     )

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -43,12 +44,10 @@ class Tour:
         began = time.monotonic()
         with self._server() as (server, address):
             self._send(address)
-            for stage, command in (
-                ("settle and sample", ["sample"]),
-                ("evaluate", ["evaluate"]),
-                ("draw labels", ["label", "resolved", "--todo", "todo.csv"]),
-            ):
-                self._command(stage, *command)
+            for part, until in zip(("first", "second"), self._halves(), strict=False):
+                self._command(f"sample the {part} half", "sample", "--until", until)
+                self._command(f"evaluate the {part} half", "evaluate")
+            self._command("draw labels", "label", "resolved", "--todo", "todo.csv")
             with self._stage("simulated reviewers"):
                 _review(self._folder / "todo.csv", self._folder / "labels.csv")
             self._command("import labels", "label", "resolved", "labels.csv", "--simulated")
@@ -60,6 +59,13 @@ class Tour:
                 self._say(f"the commands work here: cd {self._folder}; Ctrl-C ends it\n{address}")
                 if code := server.wait():
                     raise OutsideError(f"`assay serve` ended with exit code {code}; its error is above")
+
+    def _halves(self) -> list[str]:
+        """Where the first half of the days ends, and where the second: nothing is known of a failure before
+        the first is judged."""
+        dates = self._world.dates
+        middle = dates[len(dates) // 2] - timedelta(days=1)
+        return [f"{day}" for day in sorted({max(middle, dates[0]), dates[-1]})]
 
     def _prepare(self) -> None:
         """An empty folder of the demo's own; an earlier demo's is replaced, anything else is not."""
