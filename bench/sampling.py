@@ -1,17 +1,17 @@
 """What a composed policy finds beside a uniform one at equal judging cost, and whether its estimates hold.
 
-    python -m bench.sampling FOLDER [--only toxic_chat,demo] [--replications 1000] [--power 1]
+    python -m bench.sampling FOLDER [--only toxic_chat,demo] [--replications 1000] [--stream]
 
 FOLDER keeps the sets that `bench.sets` imports. Of each set every log is labelled, so the truth is known. The
-policy is the shipped code: a uniform part with a quarter of the budget, and importance by the chance of
-failure. Chances are those of models that never saw the log nor any that belongs with it (five folds).
-Without --stream one day with all logs is drawn again and again; with it, logs come in a random order on ten
-days (the demo's on its own), the first day has nothing but severities to go by, and each later day learns
-from what the policy itself has drawn before.
+policies are the shipped code, of two parts: a uniform one, and importance by the chance of failure.
+`measures` gives a quarter of the budget to the first and draws in proportion to the chance; `hunts` gives it a
+tenth and draws by the chance's fourth power. Chances are those of models that never saw the log nor any that
+belongs with it (five folds). Without --stream one day with all logs is drawn again and again; with it, logs
+come in a random order on ten days (the demo's on its own), the first day has nothing but severities to go by,
+and each later day learns from what the policy itself has drawn before.
 
 `ceiling`: no sample of this size can find more than so many times what a uniform one finds. `signals`: what
-the logs of highest chance would find, were they all that is drawn. `with a quarter`: the same, with a quarter
-of the budget left to chance, as estimates need it."""
+the logs of highest chance would find, were they all that is drawn."""
 
 from __future__ import annotations
 
@@ -35,8 +35,27 @@ from assay.signals.catalogue import Thresholds, catalogue
 from assay.stats.small import clopper_pearson
 from assay.stats.weighted import weighted_mean
 
-FOLDS, SHARE, LEAST, EVEN, DAYS = 5, 0.1, 40.0, 0.25, 10
+FOLDS, SHARE, LEAST, DAYS = 5, 0.1, 40.0, 10
+
+
+class Shape(NamedTuple):
+    """A policy: the uniform part's share of the budget, and the power of the chance."""
+
+    even: float
+    power: float
+
+
+MEASURES, HUNTS = Shape(0.25, 1.0), Shape(0.1, 4.0)
 STREAMS: Final = 20
+STREAM_HEAD: Final = (
+    "| set | logs | failing | drawn a day | measures: found, by day | days that hold the truth |",
+    "|---|---|---|---|---|---|",
+)
+DAY_HEAD: Final = (
+    "| set | logs | failing | drawn | ceiling | signals | measures: found | holds the truth | width "
+    "| hunts: found | holds the truth | width | uniform holds the truth |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+)
 ON: Final = date(2026, 11, 25)
 
 
@@ -46,27 +65,16 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--replications", type=int, default=1_000)
-    parser.add_argument("--power", type=float, default=1.0)
     parser.add_argument("--stream", action="store_true")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else [*labelled_sets(given.data), DEMO]
-    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; power {given.power:g}")
-    if given.stream:
-        print("| set | logs | failing | drawn a day | found x uniform by day | days that hold the truth |")
-        print("|---|---|---|---|---|---|")
-    else:
-        print(
-            "| set | logs | failing | drawn | ceiling | signals | with a quarter | found x uniform | "
-            "holds the truth | uniform | width x uniform |"
-        )
-        print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(*(STREAM_HEAD if given.stream else DAY_HEAD), sep="\n")
     for name in names:
         table = prepare(given.folder, name, given.data)
         for shown, rows in variants(name, table):
-            if given.stream:
-                print(stream_row(shown, rows, given.power), flush=True)
-            else:
-                print(day_row(shown, rows, given.power, given.replications), flush=True)
+            row = stream_row(shown, rows) if given.stream else day_row(shown, rows, given.replications)
+            print(row, flush=True)
 
 
 def variants(name: str, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -96,16 +104,12 @@ def foretell(table: pa.Table) -> FloatArray:
     return chance
 
 
-def policy_of(budget: float, power: float) -> Composed:
-    importance = Importance(name="importance", share=1 - EVEN, metric="", power=power)
-    parts = (Even(name="uniform", share=EVEN), importance)
-    return Composed(name="bench", unit="conversation", budget=budget, parts=parts)
-
-
-def probabilities(chance: FloatArray, budget: float, power: float) -> FloatArray:
+def probabilities(chance: FloatArray, budget: float, shape: Shape) -> FloatArray:
     """What the shipped policy gives each log of a day that is over."""
     logs = pa.table({"chance": chance, "logs": np.ones(chance.size)})
-    policy = policy_of(budget, power)
+    importance = Importance(name="importance", share=1 - shape.even, metric="", power=shape.power)
+    parts = (Even(name="uniform", share=shape.even), importance)
+    policy = Composed(name="bench", unit="conversation", budget=budget, parts=parts)
     return policy.chances(
         "judge", logs, policy.fix("judge", Day(day=ON, logs=logs, risk="bench"))
     ).probability
@@ -138,56 +142,33 @@ def replicate(failed: FloatArray, p: FloatArray, times: int, seed: int = 1) -> H
     return Held(held, len(widths), float(np.mean(widths)))
 
 
-class Finds(NamedTuple):
-    """What a policy finds of a set, as times what a uniform sample of the same size finds."""
-
-    drawn: float
-    ceiling: float
-    signals: float
-    found: float
-    probability: FloatArray
-
-    @property
-    def attainable(self) -> float:
-        """By signals, with a quarter of the budget left to chance."""
-        return EVEN + (1 - EVEN) * self.signals
-
-
-def find(failed: FloatArray, chance: FloatArray, power: float) -> Finds:
+def day_row(name: str, table: pa.Table, times: int) -> str:
     """One day with all logs, a tenth of them drawn (40 at least)."""
-    n, rate = failed.size, float(failed.mean())
-    budget = max(SHARE * n, LEAST)
-    p = probabilities(chance, budget, power)
-    first = np.argsort(-chance, kind="stable")[: round(budget)]
-    return Finds(
-        drawn=float(p.sum()),
-        ceiling=min(1 / rate, n / budget),
-        signals=float(failed[first].mean()) / rate,
-        found=float((p * failed).sum()) / float(p.sum()) / rate,
-        probability=p,
-    )
-
-
-def day_row(name: str, table: pa.Table, power: float, times: int) -> str:
     failed: FloatArray = table["failed"].to_numpy()
-    finds = find(failed, foretell(table), power)
-    mine = replicate(failed, finds.probability, times)
-    even = replicate(failed, np.full(failed.size, finds.drawn / failed.size), times)
+    n, rate = failed.size, float(failed.mean())
+    chance, budget = foretell(table), max(SHARE * n, LEAST)
+    first = np.argsort(-chance, kind="stable")[: round(budget)]
+    even = replicate(failed, np.full(n, budget / n), times)
+    told = []
+    for shape in (MEASURES, HUNTS):
+        p = probabilities(chance, budget, shape)
+        found = float((p * failed).sum()) / float(p.sum()) / rate
+        held = replicate(failed, p, times)
+        told.append(f"| **{found:.1f}** | {held.text} | {held.width / even.width:.2f} ")
     return (
-        f"| {name} | {failed.size:,} | {100 * failed.mean():.1f} % | {finds.drawn:.0f} | {finds.ceiling:.1f} "
-        f"| {finds.signals:.1f} | {finds.attainable:.1f} | {finds.found:.1f} | {mine.text} | {even.text} "
-        f"| {mine.width / even.width:.2f} |"
+        f"| {name} | {n:,} | {100 * rate:.1f} % | {budget:.0f} | {min(1 / rate, n / budget):.1f} "
+        f"| {float(failed[first].mean()) / rate:.1f} {''.join(told)}| {even.text} |"
     )
 
 
-def stream_row(name: str, table: pa.Table, power: float) -> str:
+def stream_row(name: str, table: pa.Table) -> str:
     failed: FloatArray = table["failed"].to_numpy()
     day = _own_days(table) if name.startswith(DEMO) else None
     lifts, held, of, drawn = [], 0, 0, 0.0
     for number in range(STREAMS):
         rng = np.random.default_rng(number)
         days = rng.integers(0, DAYS, failed.size) if day is None else day
-        found, kept, asked, size = run_stream(table, failed, days, power, rng.random)
+        found, kept, asked, size = run_stream(table, failed, days, rng.random)
         lifts.append(found)
         held, of, drawn = held + kept, of + asked, drawn + size / STREAMS
     low, high = clopper_pearson(held, of)
@@ -207,7 +188,6 @@ def run_stream(
     table: pa.Table,
     failed: FloatArray,
     days: np.ndarray[Any, np.dtype[np.int64]],
-    power: float,
     random: Callable[[int], FloatArray],
 ) -> tuple[list[float], int, int, float]:
     """Day after day: what was found in times of uniform, and how many days' intervals hold the truth."""
@@ -220,7 +200,7 @@ def run_stream(
         model = read_risk("", EPOCH, fit_risk(table.filter(pa.array(judged)), severities()))
         chance = model.chances(table.take(here))
         budget = max(SHARE * here.size, LEAST)
-        p = probabilities(chance, budget, power)
+        p = probabilities(chance, budget, MEASURES)
         truth = float(failed[here].mean())
         uniform = float(p.sum()) * truth
         found.append(float((p * failed[here]).sum()) / uniform if uniform else float("nan"))
