@@ -93,7 +93,14 @@ def test_every_log_has_its_even_chance_and_the_budget_is_kept(
 
 
 def test_a_day_that_is_smaller_than_the_budget_is_drawn_whole() -> None:
-    assert (give(composed(EVEN, RISKY), world(150)).probability == 1).all()
+    logs = world(150)
+    found = give(composed(EVEN, RISKY, SMALL, URGENT), logs)
+    assert (found.probability == 1).all()
+    # Of reasons that all draw it for certain, the most specific is named.
+    urgent, small = logs["when.exhaustive"].to_numpy(), np.array(logs["slice.0"].to_pylist()) != "v1"
+    assert (found.group[urgent] == 3).all()
+    assert (found.group[small & ~urgent] == 2).all()
+    assert set(found.group[~small & ~urgent]) == {0, 1}
 
 
 def test_importance_follows_the_chance_of_failure_or_the_doubt() -> None:

@@ -21,7 +21,7 @@ from assay.sampling.base import (
     Needs,
     Parameters,
 )
-from assay.sampling.parts import Even, Part, Rates, counts
+from assay.sampling.parts import Even, Part, Rates, Scaling, counts
 from assay.sampling.quotas import EARLY
 
 LEAST_EVEN: Final = 0.1
@@ -174,17 +174,23 @@ class Composed:
         return _Sum(rates, by["certain"], by["least"], by["share"])
 
     def _who(self, given: _Sum, scales: _Scales, logs: int) -> tuple[IntArray, IntArray]:
-        """Of each log the group and the part that give it the highest chance; the first of equals."""
+        """Of each log the group and the part that give it the highest chance. Of equals the most specific:
+        certain, then promised, then shared, of which the one that is larger before it is cut at 1."""
         best: FloatArray = np.full(logs, -1.0)
+        uncut: FloatArray = np.full(logs, -1.0)
         group: IntArray = np.zeros(logs, dtype=np.int64)
         source: IntArray = np.zeros(logs, dtype=np.int64)
-        first = 0
-        for number, (part, one) in enumerate(zip(self.parts, given.rates, strict=True)):
-            chance = np.minimum(1.0, getattr(scales, part.scaling) * one.rate)
+        firsts = np.cumsum([0, *(len(part.groups) for part in self.parts)]).tolist()
+        for number in sorted(range(len(self.parts)), key=lambda number: _generality(self.parts[number])):
+            part, one = self.parts[number], given.rates[number]
+            rate = getattr(scales, part.scaling) * one.rate
+            chance = np.minimum(1.0, rate)
             better = chance > best
+            if part.scaling == "share":
+                better |= (uncut >= 0) & (rate > uncut)
+                uncut[better] = rate[better]
             own = np.zeros(logs, dtype=np.int64) if one.group is None else one.group
-            best[better], group[better], source[better] = chance[better], first + own[better], number
-            first += len(part.groups)
+            best[better], group[better], source[better] = chance[better], firsts[number] + own[better], number
         return group, source
 
     def _brake(self, chance: FloatArray, certain: FloatArray, logs: pa.Table, floor: float) -> FloatArray:
@@ -209,6 +215,12 @@ class Composed:
         group: IntArray = np.array([names.get(str(name), 0) for name in given], dtype=np.int64)
         note = f"{self.label_budget:g} of {drawn:.1f} drawn a day, probability {rate:.2g}"
         return Chances(np.full(logs.num_rows, rate), group, lambda rows: [note for _ in rows])
+
+
+def _generality(part: Part) -> int:
+    """How little it says of a log that this part looked at it."""
+    kinds: tuple[Scaling, ...] = ("certain", "least", "share")
+    return len(kinds) if isinstance(part, Even) else kinds.index(part.scaling)
 
 
 def _basis(day: Day) -> tuple[pa.Table, float, str]:
