@@ -20,6 +20,10 @@ ARRIVED = "interactions"
 """A day of which nothing but this is left has lost its facts: that is an answer, too."""
 
 
+Known = Mapping[str, Mapping[date, Version]]
+"""What the days of tables are like, by table."""
+
+
 class DayCache:
     """The newest answers of each day, by question. Thread-safe.
 
@@ -39,12 +43,13 @@ class DayCache:
         window: Window,
         make: Callable[[Window], Mapping[date, V]],
         tables: Sequence[str] = ("signals",),
+        known: Known | None = None,
     ) -> dict[date, V]:
         """The answer for each day of the window that has rows of the first table, or to which something
         arrived where that is asked for, in time order; `make`
         gives those of the days of a window. Days that are to be read again are read together, yet not
-        too many at once."""
-        known, first = versions(t, tuple(tables)), tables[0]
+        too many at once. `known` are the days' versions, where they were read just now."""
+        known, first = known or versions(t, tuple(tables)), tables[0]
         found: dict[date, V] = {}
         missing: list[tuple[date, Window, Hashable]] = []
         for day in sorted(known[first].keys() | known.get(ARRIVED, {}).keys()):
@@ -66,15 +71,12 @@ class DayCache:
                     self._keep((question, part), mark, made[day])
         return {day: found[day] for day in sorted(found)}
 
-    def missing(
-        self, t: Telemetry, question: Hashable, window: Window, tables: Sequence[str] = ("signals",)
-    ) -> set[date]:
-        """The days of the window that `get` would read."""
-        known, first = versions(t, tuple(tables)), tables[0]
-        days = set()
-        for day in known[first]:
+    def missing(self, question: Hashable, window: Window, known: Known) -> set[date]:
+        """The days of the window that `get` would read of one table, by their versions."""
+        (table,), days = known, set()
+        for day in known[table]:
             part = clip(Window.of_day(day), window)
-            if part is not None and self._find(question, part, _mark(known, day, tables)) is None:
+            if part is not None and self._find(question, part, _mark(known, day, (table,))) is None:
                 days.add(day)
         return days
 
@@ -103,7 +105,7 @@ class DayCache:
                 self._kept.popitem(last=False)
 
 
-def _mark(known: Mapping[str, Mapping[date, Version]], day: date, tables: Sequence[str]) -> Hashable:
+def _mark(known: Known, day: date, tables: Sequence[str]) -> Hashable:
     """What changes when something is written that the day's answer may depend on."""
     return tuple(
         known[table].get(day + DAY * step)

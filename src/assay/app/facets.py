@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from assay.app import tallies
-from assay.app.days import is_lasting
+from assay.app.days import Known, is_lasting
 from assay.app.parts import Parts
 from assay.query import And, Compare, Condition, Field, Names, Not, SignalIs, parse, priority_is, to_text
 from assay.query.names import LEVELS
@@ -56,10 +56,11 @@ def break_down(
     from before costs nothing."""
     names = parts.names()
     given, ways = read_parts(text, lambda part: parse(part, names)), _ways(names)
-    shown = _shown(parts, window)
+    known = versions(parts.telemetry)
+    shown = _shown(parts, window, known)
     groups, step = _groups(names, given, ways), step_of(shown)
-    counted = window if budget_ms is None else _within(parts, unit, groups, step, window, budget_ms)
-    found = [_count(parts, unit, group, step, counted) for group in groups]
+    counted = window if budget_ms is None else _within(parts, unit, groups, step, window, budget_ms, known)
+    found = [_count(parts, unit, group, step, counted, known) for group in groups]
     values: dict[str, Counter[str]] = {}
     for days in found:
         for day in days.values():
@@ -80,10 +81,10 @@ def break_down(
     )
 
 
-def _shown(parts: Parts, window: Window) -> Window:
+def _shown(parts: Parts, window: Window, known: Known) -> Window:
     """The part of the window in which there are logs at all. A sender's clock that was wrong for a while
     hides no others: at most a year is shown, and nothing that has not come yet."""
-    every = tallies.data_window(parts)
+    every = tallies.data_window(parts, known)
     if every is None:
         return Window(start=window.start, end=window.start)
     ahead = parts.clock() + timedelta(days=1)
@@ -151,7 +152,9 @@ def _question(unit: Unit, group: Group, step: int) -> tuple[object, ...]:
     return ("facets", unit, group, _grain(step))
 
 
-def _count(parts: Parts, unit: Unit, group: Group, step: int, window: Window) -> Mapping[date, DayFacets]:
+def _count(
+    parts: Parts, unit: Unit, group: Group, step: int, window: Window, known: Known
+) -> Mapping[date, DayFacets]:
     def read(days: Window) -> Mapping[date, DayFacets]:
         found = facets_by_day(
             parts.telemetry,
@@ -169,19 +172,25 @@ def _count(parts: Parts, unit: Unit, group: Group, step: int, window: Window) ->
 
     if not group.lasting:
         return read(window)
-    return parts.days.get(parts.telemetry, _question(unit, group, step), window, read)
+    return parts.days.get(parts.telemetry, _question(unit, group, step), window, read, known=known)
 
 
 def _within(
-    parts: Parts, unit: Unit, groups: Sequence[Group], step: int, window: Window, budget_ms: float
+    parts: Parts,
+    unit: Unit,
+    groups: Sequence[Group],
+    step: int,
+    window: Window,
+    budget_ms: float,
+    known: Known,
 ) -> Window:
     """The newest part of the window that can be counted in time."""
-    sizes = {day: version.rows for day, version in versions(parts.telemetry)["signals"].items()}
+    sizes = {day: version.rows for day, version in known["signals"].items()}
     cost_ms = dict.fromkeys(sizes, 0.0)
     for group in groups:
         missing = set(sizes)
         if group.lasting:
-            missing = parts.days.missing(parts.telemetry, _question(unit, group, step), window)
+            missing = parts.days.missing(_question(unit, group, step), window, known)
         for day in missing:
             cost_ms[day] += sizes[day] * (cost_ns(group.condition) + FACETS_NS) / 1e6
     found = affordable(cost_ms, window, budget_ms)

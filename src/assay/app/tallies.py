@@ -10,7 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.app.days import ALL_TABLES, ARRIVED, is_lasting
+from assay.app.days import ALL_TABLES, ARRIVED, Known, is_lasting
 from assay.app.parts import Parts
 from assay.estimates.report import Population
 from assay.query import Condition, quote
@@ -43,10 +43,10 @@ V = TypeVar("V")
 H = TypeVar("H", HourAccounting, HourPolicy)
 
 
-def data_window(parts: Parts) -> Window | None:
+def data_window(parts: Parts, known: Known | None = None) -> Window | None:
     """From the first to the last settled log; None where there is none."""
-    known = versions(parts.telemetry)["signals"]
-    mark = tuple(sorted(known.items()))
+    days = (known or versions(parts.telemetry))["signals"]
+    mark = tuple(sorted(days.items()))
     return parts.days.recall("data window", mark, lambda: logs.data_window(parts.telemetry))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import urlencode
+from datetime import UTC, datetime
+from urllib.parse import quote_plus, urlencode
 
 from starlette.datastructures import QueryParams
 
@@ -77,6 +77,27 @@ class Asked:
         """The same of another time; of all time without one."""
         return self._with("/logs", {name: times.get(name) for name in TIMES})
 
+    def filtered(self) -> Callable[[str], str]:
+        """The address of the list by the filter that is asked for: there are many on a page."""
+        before = urlencode([("unit", self.unit)])
+        after = self._with("", {"q": None, "unit": None}).partition("?")[2]
+        rest = f"&{after}" if after else ""
+
+        def link(text: str) -> str:
+            asked = f"&q={quote_plus(text)}" if text else ""
+            return f"/logs?{before}{asked}{rest}"
+
+        return link
+
+    def within(self) -> Callable[[datetime, datetime], str]:
+        """The address of the list by the stretch of time that is asked for."""
+        whole = self.at()
+
+        def link(since: datetime, until: datetime) -> str:
+            return f"{whole}&since={_minute(since)}&until={_minute(until)}"
+
+        return link
+
     def _with(self, path: str, changed: Mapping[str, str | None]) -> str:
         given: list[tuple[str, str]] = [("unit", self.unit)]
         given += [("q", self.text)] if self.text else []
@@ -118,6 +139,10 @@ def marked(text: str, problem: FilterError) -> tuple[str, str, str]:
     """The filter before, at and after the place that is wrong."""
     place = problem.position or 0
     return text[:place], text[place : place + 1] or "␣", text[place + 1 :]
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H%%3A%M}"
 
 
 def _short(start: datetime, end: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -45,12 +45,13 @@ class Chip(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What the page shows of a breakdown."""
+    """What the page shows of a breakdown; `link` leads to the list of another filter."""
 
     made: Breakdown
     histogram: Histogram | None
     facets: tuple[Facet, ...]
     titles: Mapping[str, str]
+    link: Callable[[str], str]
 
 
 def logs(site: Site, request: Request) -> Response:
@@ -111,11 +112,11 @@ def summary(site: Site, request: Request) -> Response:
 
 def chips_of(row: LogRow, signals: Mapping[str, Signal], made: Breakdown, asked: Asked) -> tuple[Chip, ...]:
     """The signals of a row, the gravest first."""
-    values = _values(made.facets, "signals")
+    values, link_to = _values(made.facets, "signals"), asked.filtered()
     found = []
     for name in row.signals:
         signal, value = signals.get(name), values.get(name)
-        link = asked.link(q=value.choose if value else f"signal.{name}")
+        link = link_to(value.choose if value else f"signal.{name}")
         severity, meaning = (signal.severity, signal.meaning) if signal else ("info", "")
         found.append(Chip(name, severity, meaning, link))
     return tuple(sorted(found, key=lambda chip: (_RANKS[chip.severity], chip.name)))
@@ -127,19 +128,13 @@ def _values(facets: Sequence[Facet], name: str) -> dict[str, FacetValue]:
 
 def _links(asked: Asked, facets: Sequence[Facet], name: str) -> dict[str, str]:
     """By value, the address of the list that has that one too."""
-    return {value: asked.link(q=found.choose) for value, found in _values(facets, name).items()}
+    link_to = asked.filtered()
+    return {value: link_to(found.choose) for value, found in _values(facets, name).items()}
 
 
 def _part(asked: Asked, made: Breakdown) -> Part:
-    def link(since: datetime, until: datetime) -> str:
-        return asked.at(since=_time(since), until=_time(until))
-
     titles = {facet.name: _TITLES.get(facet.name) or facet.name.capitalize() for facet in made.facets}
-    return Part(made, draw(made, link), made.facets, titles)
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
+    return Part(made, draw(made, asked.within()), made.facets, titles, asked.filtered())
 
 
 def _open(site: Site, request: Request) -> Response:
