@@ -166,9 +166,9 @@ def test_a_search_with_a_budget_says_where_it_stopped_and_goes_on_there(
     put_logs(
         names,
         [START + hour * number for number in range(count)],
-        input=["needle" if number % 100 == 0 else "hay" for number in range(count)],
+        input=["a needle" if number % 100 == 0 else "hay" for number in range(count)],
     )
-    needle, seen, pages, after = parse('input contains "needle"'), [], 0, None
+    needle, seen, pages, after = parse('input contains "a needle"'), [], 0, None
     while True:
         page = list_logs(telemetry, "conversation", EVER, needle, limit=3, after=after, budget_ms=0.02)
         seen += ids(page)
