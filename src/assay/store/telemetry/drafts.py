@@ -1,6 +1,7 @@
 """What a bucket's traces say, read from their spans once, before it is compared and judged.
 
-The query that joins spans takes long to plan: here it stands alone, with nothing nested around it.
+The query that joins spans takes long to plan: here it stands alone, with nothing nested around it, and
+with its condition where it is to be asked, so that nothing is left to optimise.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import BUCKET, COST, SHARED_FACTS, near
+from assay.store.telemetry.interaction import select_final
 from assay.store.telemetry.schema import SIGNALS, Table, Topology, local_name, on_cluster
 
 _KINDS: Final = {column.partition(" ")[0]: column for column in SIGNALS.columns}
@@ -34,19 +36,17 @@ DRAFTS: Final = Table(
 
 _SETTINGS: Final = (
     "SETTINGS max_partitions_per_insert_block = 0, optimize_move_to_prewhere_if_final = 1, "
-    "query_plan_merge_expressions = 0, compile_expressions = 0"
+    "query_plan_enable_optimizations = 0, compile_expressions = 0"
 )
 
 
 def write_drafts(t: Telemetry, params: dict[str, Any]) -> None:
     """Read the bucket's traces. `params` are run, bucket and prices."""
-    names = ", ".join(("trace_id", "touched", "system", *_OWN))
-    own = ", ".join(name for name in _OWN if name != "cost_usd")
-    select = (
-        f"SELECT {{run:String}}, {{bucket:UInt32}}, trace_id, touched, system, {own}, {COST} "
-        f"FROM interactions_final WHERE trace_id GLOBAL IN (SELECT trace_id FROM {BUCKET})"
-    )
-    t.command(f"INSERT INTO drafts (run, bucket, {names}) {near(t.topology, select)} {_SETTINGS}", params)
+    columns = {"run": "{run:String}", "bucket": "{bucket:UInt32}"}
+    columns |= {name: name for name in ("trace_id", "touched", "system", *_OWN)} | {"cost_usd": COST}
+    select = select_final(f"trace_id GLOBAL IN (SELECT trace_id FROM {BUCKET})", columns)
+    insert = f"INSERT INTO drafts ({', '.join(columns)}) {near(t.topology, select)} {_SETTINGS}"
+    t.command(insert, params)
 
 
 def drop_drafts(t: Telemetry, params: dict[str, Any]) -> None:

@@ -192,6 +192,7 @@ def _conditions(t: Telemetry, subject: Subject) -> Iterator[tuple[str, str, dict
             params,
         )
         yield "rejected", f"trace_id IN {_TRACES}", params
+        yield "drafts", f"trace_id IN {_TRACES} OR user_id IN {{users:Array(String)}}", params
         for table in derived:
             yield table, "trace_id IN {keys:Array(String)}", params
         yield "signals", f"({_LOG}) OR (unit = 'interaction' AND user_id IN {{users:Array(String)}})", params

@@ -31,15 +31,16 @@ CALLED: Final = (
 FIELDS: Final = tuple(field.partition(" ")[0] for field in FACTS[len(RANK) + 1 :])
 
 
-def select_final() -> str:
-    """The SELECT behind `interactions_final`."""
+def select_final(traces: str = "", columns: Stage | None = None) -> str:
+    """The SELECT behind `interactions_final`; or of these traces (a condition over `trace_id`) some columns,
+    which may be expressions over its own. Around the view a condition would be found only by planning."""
     *counted, last = usage.stages()
     stages = (_ordered(), _arrays(), *counted, {**last, **_quoted()}, _chosen())
     return staged(
         ("trace_id", "touched", "facts", "texts", "told"),
-        "interactions FINAL",
-        stages,
-        _columns(),
+        f"interactions FINAL PREWHERE {traces}" if traces else "interactions FINAL",
+        stages if columns is None else (*stages, _columns()),
+        columns or _columns(),
         where="notEmpty(facts)",
     )
 

@@ -12,7 +12,7 @@ from assay.store.telemetry.schema import Topology, local_name, on_cluster
 
 OWN_CONTENT: Final = ("interactions", "embeddings")
 CONTENT: Final = ("otel_traces", "otel_logs", *OWN_CONTENT)
-TEXTS: Final = {"signals": ("input", "output"), "scores": ("explanation",)}
+TEXTS: Final = {"signals": ("input", "output", "error", "comment"), "scores": ("explanation",)}
 """Columns that hold content in rows that outlive it."""
 
 
@@ -70,7 +70,8 @@ def _due(t: Telemetry, keep: Keep, today: date) -> Iterator[_Day]:
     scores = keep.first_day("scores", today)
     for table in CONTENT if keep.spans else OWN_CONTENT:
         yield from _older(t, table, content)
-    yield from _older(t, "signals", facts)
+    for table in ("signals", "baselines"):
+        yield from _older(t, table, facts)
     for table in ("scores", "selections", "receipts"):
         yield from _older(t, table, scores)
     for table, dropped in (("signals", facts), ("scores", scores)):
