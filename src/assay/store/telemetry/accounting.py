@@ -16,10 +16,11 @@ from assay.query import Condition
 from assay.records import Accounting, HourAccounting, HourPolicy, PolicyAccounting, Unit, Window
 from assay.store.telemetry.condition import compile_condition
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.facts import near
 from assay.store.telemetry.missing import missing_by_hour
-from assay.store.telemetry.receipts import LOST
+from assay.store.telemetry.receipts import LOST, is_complete
 from assay.store.telemetry.rows import utc
-from assay.store.telemetry.scope import JUDGE, LABEL, LOGS, NEAR, OUTCOME, Question, bind_scope
+from assay.store.telemetry.scope import BY_DAY, JUDGE, LABEL, LOGS, NEAR, OUTCOME, Question, bind_scope
 from assay.store.telemetry.settle import read_upto
 
 FATES: Final = ("filtered", "not_sampled", "over_budget", "failed", "skipped", "pending", "scored")
@@ -37,6 +38,7 @@ _ADDED: Final = (
 )
 _UNDECIDED: Final = "isNotNull(j.selected), if(assumeNotNull(j.selected) = 1, '{drawn}', 'not_sampled')"
 _LOST: Final = f"GLOBAL LEFT JOIN (SELECT log_id, 1 AS lost FROM ({LOST})) AS l ON f.log_id = l.log_id"
+_IS_LOST: Final = "isNotNull(l.lost)"
 
 
 def accounting(
@@ -65,7 +67,7 @@ def accounting_by_hour(
 ) -> list[HourAccounting]:
     """The same by the hour in which logs began, the oldest first; `upto` None: as far as is settled."""
     fate = (
-        f"multiIf(isNotNull(l.lost), '', isNotNull(m.outcome), toString(m.outcome), "
+        f"multiIf({_IS_LOST}, '', isNotNull(m.outcome), toString(m.outcome), "
         f"{_UNDECIDED.format(drawn='pending')}, f.inside, 'pending', 'filtered')"
     )
     joins = f"GLOBAL LEFT JOIN ({OUTCOME}) AS m ON f.log_id = m.log_id"
@@ -89,9 +91,7 @@ def policy_by_hour(
 ) -> list[HourPolicy]:
     """What a policy, of whatever version, did with every log of the window, by the hour."""
     params = bind_scope(unit, window, policy=policy, metric="", metric_version="", kind="")
-    fate = (
-        f"multiIf(isNotNull(l.lost), '', {_UNDECIDED.format(drawn='drawn')}, f.inside, 'pending', 'filtered')"
-    )
+    fate = f"multiIf({_IS_LOST}, '', {_UNDECIDED.format(drawn='drawn')}, f.inside, 'pending', 'filtered')"
     of_drawn = {"people": _PEOPLE, "added": _ADDED}
     parts = {
         name: f"countIf(end_state = 'drawn' AND log_id GLOBAL IN ({sql}))" for name, sql in of_drawn.items()
@@ -119,15 +119,18 @@ def _count(
     inside, values = compile_condition(where, words=words, prefix="w")
     counted = {name: f"countIf(end_state = '{name}')" for name in fates} | dict(parts or {})
     counts = ", ".join(f"{sql} AS {name}" for name, sql in counted.items())
-    rows = t.query(
+    complete = is_complete(t, params)
+    end_state = fate.replace(_IS_LOST, "0") if complete else fate
+    lost = "" if complete else _LOST
+    sql = (
         "SELECT toDateTime64(toStartOfHour(started), 6, 'UTC') AS hour, countIf(end_state = 'seen') AS seen, "
         f"{counts} FROM (SELECT log_id, started, 'seen' AS end_state FROM {LOGS} UNION ALL "
-        f"SELECT f.log_id AS log_id, f.started AS started, {fate} AS end_state "
+        f"SELECT f.log_id AS log_id, f.started AS started, {end_state} AS end_state "
         f"FROM (SELECT log_id, started, {inside} AS inside FROM {LOGS}) AS f "
-        f"GLOBAL LEFT JOIN ({_DECIDED}) AS j ON f.log_id = j.log_id {joins} {_LOST}"
-        ") GROUP BY hour ORDER BY hour SETTINGS join_use_nulls = 1",
-        params | values,
-    ).to_pylist()
+        f"GLOBAL LEFT JOIN ({_DECIDED}) AS j ON f.log_id = j.log_id {joins} {lost}"
+        f") GROUP BY hour ORDER BY hour {BY_DAY}, join_use_nulls = 1"
+    )
+    rows = t.query(near(t.topology, sql), params | values).to_pylist()
     found = {utc(row.pop("hour")): row for row in rows}
     missing = missing_by_hour(t, params, read_upto(t) if upto is None else upto)
     none = dict.fromkeys(("seen", *counted), 0)

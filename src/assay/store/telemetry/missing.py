@@ -17,7 +17,7 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import near
 from assay.store.telemetry.logs import started_of
 from assay.store.telemetry.rows import utc
-from assay.store.telemetry.scope import NEAR
+from assay.store.telemetry.scope import BY_DAY, NEAR
 from assay.store.telemetry.slices import versions
 
 _IN: Final = "started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}"
@@ -76,7 +76,8 @@ def _missing(t: Telemetry, params: dict[str, Any]) -> dict[str, datetime]:
 
 
 def _read(t: Telemetry, sql: str, params: dict[str, Any]) -> dict[str, datetime]:
-    return {row["log_id"]: utc(row["at"]) for row in t.query(near(t.topology, sql), params).to_pylist()}
+    rows = t.query(near(t.topology, f"{sql} {BY_DAY}"), params).to_pylist()
+    return {row["log_id"]: utc(row["at"]) for row in rows}
 
 
 def _absent(t: Telemetry, unit: Unit, found: dict[str, datetime]) -> dict[str, datetime]:
@@ -93,7 +94,7 @@ def _taken_back(t: Telemetry, unit: Unit, found: dict[str, datetime]) -> set[str
 
 def _unsettled(t: Telemetry, unit: Unit, params: dict[str, Any]) -> dict[str, datetime]:
     """Traces that settling has passed by; as conversations, those that they name."""
-    rows = t.query(near(t.topology, _PASSED), params).to_pylist()
+    rows = t.query(near(t.topology, f"{_PASSED} {BY_DAY}"), params).to_pylist()
     absent = _absent(t, "interaction", {row["log_id"]: utc(row["at"]) for row in rows})
     if unit == "interaction":
         return absent

@@ -7,14 +7,16 @@ breaks off between the two, the books say so until it has run again, which gives
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.facts import near
 from assay.store.telemetry.schema import Table
-from assay.store.telemetry.scope import NEAR
+from assay.store.telemetry.scope import BY_DAY, NEAR
 
 RECEIPTS: Final = Table(
     name="receipts",
@@ -37,18 +39,33 @@ stage and occasion of a decision, kind and version of a score; people share one,
 _DECIDED: Final = "concat(stage, ' ', toString(occasion))"
 _SCORED: Final = "concat(kind, ' ', if(kind = 'human', '', metric_version))"
 
-LOST: Final = (
-    "SELECT DISTINCT log_id FROM ("
+_WRITTEN: Final = (
     "SELECT step, part, log_id FROM receipts FINAL WHERE ("
     "(step = 'decision' AND name = {policy:String}) OR "
     "(step = 'score' AND name = {metric:String} AND part IN ("
     "concat({kind:String}, ' ', if({kind:String} = 'human', '', {metric_version:String})), 'human ')))"
-    f" AND {NEAR}) WHERE (step, part, log_id) GLOBAL NOT IN ("
-    f"SELECT 'decision', {_DECIDED}, log_id FROM selections FINAL "
-    f"WHERE policy = {{policy:String}} AND {NEAR} UNION ALL "
-    f"SELECT 'score', {_SCORED}, log_id FROM scores FINAL WHERE metric = {{metric:String}} AND {NEAR})"
+    f" AND {NEAR}"
 )
+_THERE: Final = (
+    f"SELECT 'decision' AS step, {_DECIDED} AS part, log_id FROM selections FINAL "
+    f"WHERE policy = {{policy:String}} AND {NEAR} UNION ALL "
+    f"SELECT DISTINCT 'score' AS step, {_SCORED} AS part, log_id FROM scores FINAL "
+    "WHERE metric = {metric:String} AND (kind = 'human' OR "
+    f"(kind = {{kind:String}} AND metric_version = {{metric_version:String}})) AND {NEAR}"
+)
+LOST: Final = f"SELECT DISTINCT log_id FROM ({_WRITTEN}) WHERE (step, part, log_id) GLOBAL NOT IN ({_THERE})"
 """Logs of which a decision of the policy, or a score or label of the metric, was written and is gone."""
+
+_SUM: Final = "SELECT count() AS rows, sum(cityHash64(step, part, log_id)) AS hash FROM"
+_AGREE: Final = (
+    f"SELECT a.rows = b.rows AND a.hash = b.hash AS agree FROM ({_SUM} ({_WRITTEN})) AS a "
+    f"CROSS JOIN ({_SUM} ({_THERE})) AS b {BY_DAY}"
+)
+
+
+def is_complete(t: Telemetry, params: Mapping[str, Any]) -> bool:
+    """Whether rows and receipts are the same, so that nothing is lost: far sooner asked than what is."""
+    return bool(t.query(near(t.topology, _AGREE), params).to_pylist()[0]["agree"])
 
 
 def note_decisions(t: Telemetry, rows: pa.Table) -> None:

@@ -13,6 +13,9 @@ DRIFT: Final = timedelta(days=1)
 """How far a log's start may move after a decision or score was written down: an earlier span came
 late. Rows of decisions and scores are looked for this much around a window of logs."""
 
+BY_DAY: Final = "SETTINGS do_not_merge_across_partitions_select_final = 1"
+"""Rows of one key lie in one day: a day that is merged to one part is read as it stands."""
+
 LOGS: Final = (
     "signals FINAL WHERE unit = {unit:String} "
     "AND started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}"
