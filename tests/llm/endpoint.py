@@ -59,7 +59,7 @@ class Endpoint:
 
     def answer(self, request: dict[str, Any]) -> Answer:
         with self._lock:
-            key = json.dumps(request["messages"])
+            key = json.dumps(request.get("messages") or request.get("input"))
             times = self._seen.get(key, 0)
             self._seen[key] = times + 1
             self.asked.append(request)

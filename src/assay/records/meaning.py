@@ -22,7 +22,7 @@ class EmbedReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
     """A log that asks for much the same. `similarity` is the cosine of the two requests' vectors;
-    `alike` counts the logs that say the very same, this one among them."""
+    `alike` counts the logs that say the same, this one among them."""
 
     log: LogRow
     similarity: float

@@ -34,6 +34,9 @@ NUMBERS: Final = 300_000_000
 CANDIDATES: Final = 400
 """Nearest rows that are looked at: many may say the same words."""
 
+SPARE: Final = 2
+"""Logs of one vector that are read: the first may be gone."""
+
 SLACK: Final = "INTERVAL 1 MILLISECOND"
 """Signals that are computed again leave a log's texts as they are, and move its row by microseconds."""
 
@@ -89,7 +92,7 @@ class Place(NamedTuple):
 
 
 class Near(NamedTuple):
-    """A log whose request is near in meaning; `alike` counts the logs that say the very same, itself one."""
+    """A log whose request is near in meaning; `alike` counts the logs of the same vector, itself one."""
 
     row: LogRow
     similarity: float
@@ -289,24 +292,32 @@ def _since(t: Telemetry, size: int) -> date:
 
 
 def _told(t: Telemetry, unit: Unit, found: list[dict[str, Any]], limit: int) -> tuple[Near, ...]:
-    """The candidates as logs, those of one wording as one."""
-    if not found:
-        return ()
+    """The candidates as logs, those of one vector as one: they are equally near, and say the same.
+
+    A row that is read costs as much as its whole granule: no more are read than are shown."""
+    groups: dict[float, list[dict[str, Any]]] = {}
+    for row in found:
+        groups.setdefault(round(float(row["similarity"]), 6), []).append(row)
+    near: list[Near] = []
+    waiting = list(groups.items())
+    while waiting and len(near) < limit:
+        some, waiting = waiting[: limit - len(near)], waiting[limit - len(near) :]
+        logs = _logs_at(t, unit, [row for _, rows in some for row in rows[:SPARE]])
+        for similarity, rows in some:
+            there = [logs[row["log_id"]] for row in rows[:SPARE] if row["log_id"] in logs]
+            if there:
+                near.append(Near(there[0], min(1.0, similarity), len(rows)))
+    return tuple(near)
+
+
+def _logs_at(t: Telemetry, unit: Unit, places: list[dict[str, Any]]) -> dict[str, LogRow]:
+    """The logs that still begin at those moments, by their ids."""
     rows = t.query(
         f"SELECT {LOG_ROW} FROM signals FINAL WHERE unit = {{unit:String}} "
         "AND started IN {times:Array(DateTime64(6, 'UTC'))} AND log_id IN {ids:Array(String)} "
         "SETTINGS optimize_move_to_prewhere_if_final = 1",
-        {"unit": unit, "times": [row["started"] for row in found], "ids": [row["log_id"] for row in found]},
+        {"unit": unit, "times": [row["started"] for row in places], "ids": [row["log_id"] for row in places]},
     ).to_pylist()
-    known = {(row["log_id"], utc(row["started"])): log_row(row) for row in rows}
-    near: dict[str, Near] = {}
-    for row in found:
-        log = known.pop((row["log_id"], utc(row["started"])), None)
-        if log is None:  # it began at another moment since, or was removed
-            continue
-        words = " ".join(log.input.lower().split())
-        if words in near:
-            near[words] = near[words]._replace(alike=near[words].alike + 1)
-        else:
-            near[words] = Near(log, min(1.0, float(row["similarity"])), 1)
-    return tuple(near.values())[:limit]
+    begun = {(row["log_id"], utc(row["started"])) for row in places}
+    logs = (log_row(row) for row in rows)
+    return {log.log_id: log for log in logs if (log.log_id, log.started) in begun}
