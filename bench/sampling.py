@@ -4,11 +4,11 @@
 
 FOLDER keeps the sets that `bench.sets` imports. Of each set every log is labelled, so the truth is known. The
 policies are the shipped code, of two parts: a uniform one, and importance by the chance of failure.
-`measures` gives a quarter of the budget to the first and draws in proportion to the chance; `hunts` gives it a
-tenth and draws by the chance's fourth power. Chances are those of models that never saw the log nor any that
-belongs with it (five folds). Without --stream one day with all logs is drawn again and again; with it, logs
-come in a random order on ten days (the demo's on its own), the first day has nothing but severities to go by,
-and each later day learns from what the policy itself has drawn before.
+`measures` gives a quarter of the budget to the first and draws in proportion to the chance; `hunts` gives it
+a tenth and draws by the chance's fourth power. Chances are those of models that never saw the log nor any
+that belongs with it (five folds). Without --stream one day with all logs is drawn again and again; with it,
+logs come in a random order on ten days (the demo's on its own), the first day has nothing but severities to
+go by, and each later day learns from what the policy itself has drawn before.
 
 `ceiling`: no sample of this size can find more than so many times what a uniform one finds. `signals`: what
 the logs of highest chance would find, were they all that is drawn."""
