@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from assay.query import parse
-from assay.records import Accounting, MetricInfo, Window
-from assay.store.telemetry.accounting import accounting, accounting_by_hour, spend_by_day
+from assay.records import Accounting, MetricInfo, PolicyAccounting, Window
+from assay.store.telemetry.accounting import accounting, accounting_by_hour, policy_by_hour, spend_by_day
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.scope import Question
 
@@ -137,3 +137,59 @@ def test_spend_counts_the_newest_outcome_of_each_log(telemetry: Telemetry, put_s
     put_scores(["c"], START + timedelta(days=1), cost_usd=9.0)
     assert spend_by_day(telemetry, TODAY, "resolved") == {START.date(): 1.25}
     assert spend_by_day(telemetry, TODAY, "polite") == {START.date(): 0.125}
+
+
+def test_what_was_taken_back_is_not_missing(
+    telemetry: Telemetry, put_logs: Put, put_selections: Put, put_scores: Put
+) -> None:
+    put_logs(["kept", "moved"], START)
+    put_selections(["kept", "moved"], START)
+    put_scores(["moved"], START)
+    later = START + timedelta(minutes=5)
+    put_logs(["moved"], START, is_deleted=1, computed_at=later)
+    found = accounting(telemetry, QUESTION)
+    assert (found.seen, found.pending, found.lost) == (1, 1, 0)
+    put_logs(["moved"], later, computed_at=later)
+    assert counts(accounting(telemetry, QUESTION)) == {"pending": 1, "scored": 1}
+
+
+def test_a_conversation_is_looked_for_where_it_began(telemetry: Telemetry, put_logs: Put) -> None:
+    begun = START - timedelta(days=9)
+    put_logs(["long"], begun)
+    put_logs(["turn 1", "turn 2"], [begun, START], unit="interaction", conversation_id="long")
+    assert accounting(telemetry, QUESTION).seen == 0
+    put_logs(["turn 3"], START, unit="interaction", conversation_id="nobody knows")
+    assert (accounting(telemetry, QUESTION).seen, accounting(telemetry, QUESTION).lost) == (1, 1)
+
+
+def test_of_a_day_whose_facts_have_outlived_their_time_nothing_is_missing(
+    telemetry: Telemetry, put_logs: Put, put_selections: Put, put_scores: Put
+) -> None:
+    put_logs(["a"], START + timedelta(days=1))
+    put_selections(["old"], START)
+    put_scores(["old"], START)
+    assert accounting(telemetry, QUESTION).seen == 0
+
+
+def test_a_policy_s_books_tell_who_went_to_people_and_who_came_in_later(
+    telemetry: Telemetry, put_logs: Put, put_selections: Put
+) -> None:
+    ids = ["filtered", "left", "drawn", "labelled", "late", "twice", "waiting"]
+    put_logs(ids, START, service=["mail", *["chat"] * 6])
+    put_selections(["left", "drawn", "labelled", "late", "twice"], START, selected=[0, 1, 1, 0, 1])
+    put_selections(["left", "late", "twice"], START, occasion=1, selected=[0, 1, 1])
+    put_selections(["drawn", "labelled"], START, stage="label", selected=[0, 1])
+    (hour,) = policy_by_hour(
+        telemetry, "daily", "conversation", TODAY, where=parse('service = "chat"'), upto=START
+    )
+    assert hour.accounting == PolicyAccounting(
+        policy="daily",
+        unit="conversation",
+        seen=7,
+        filtered=1,
+        not_sampled=1,
+        pending=1,
+        drawn=4,
+        people=1,
+        added=1,
+    )
