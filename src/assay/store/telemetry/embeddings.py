@@ -34,6 +34,9 @@ NUMBERS: Final = 300_000_000
 CANDIDATES: Final = 400
 """Nearest rows that are looked at: many may say the same words."""
 
+LEAST: Final = 0.25
+"""What is less alike is about something else."""
+
 SPARE: Final = 2
 """Logs of one vector that are read: the first may be gone."""
 
@@ -297,7 +300,8 @@ def _told(t: Telemetry, unit: Unit, found: list[dict[str, Any]], limit: int) -> 
     A row that is read costs as much as its whole granule: no more are read than are shown."""
     groups: dict[float, list[dict[str, Any]]] = {}
     for row in found:
-        groups.setdefault(round(float(row["similarity"]), 6), []).append(row)
+        if row["similarity"] >= LEAST:
+            groups.setdefault(round(float(row["similarity"]), 6), []).append(row)
     near: list[Near] = []
     waiting = list(groups.items())
     while waiting and len(near) < limit:
