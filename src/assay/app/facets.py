@@ -23,7 +23,7 @@ MOST_VALUES: Final = 40
 MOST_BARS: Final = 120
 MOST_SHOWN: Final = timedelta(days=366)
 STEPS_MINUTES: Final = (1, 5, 15, 30, 60, 120, 180, 360, 720, DAY_MINUTES)
-FACETS_NS: Final = 70.0
+FACETS_NS: Final = 100.0
 """About what all facets together add to the cost of a condition on one row of the store."""
 
 Ways = Mapping[str, Condition]
