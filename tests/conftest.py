@@ -24,6 +24,8 @@ TABLES = (
     "centres",
     "receipts",
     "settling",
+    "drafts",
+    "baselines",
     "settled",
     "intake",
     "rejected",

@@ -11,7 +11,7 @@ from tests.store.spans import START, put, trace_id, turn
 
 from assay.query import parse
 from assay.records import Price, SettleReport, Signal
-from assay.store.telemetry import settle as module
+from assay.store.telemetry import talks
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.retain import Keep, retain
 from assay.store.telemetry.settle import settle
@@ -285,16 +285,16 @@ def test_a_run_that_breaks_off_is_done_again(
     telemetry: Telemetry, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(telemetry, turn("a", "t", error=True), turn("b", "t", minute=1))
-    whole = module.talks.select_conversations
+    whole = talks.select_conversations
 
     def broken(*given: Any, **more: Any) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.talks, "select_conversations", broken)
+    monkeypatch.setattr(talks, "select_conversations", broken)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert (len(rows(telemetry, "interaction")), rows(telemetry)) == (2, {})
-    monkeypatch.setattr(module.talks, "select_conversations", whole)
+    monkeypatch.setattr(talks, "select_conversations", whole)
     assert run() == SettleReport(interactions=2, conversations=1, unsettled=0)
     assert telemetry.query("SELECT count() AS left FROM settling").to_pylist() == [{"left": 0}]
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from assay.query import Condition, fold_words, phrases_of
+from assay.records import Signal, Unit
 from assay.store.telemetry.condition import PHRASES, Heard, listens
 from assay.store.telemetry.dialect import Stage
 
@@ -61,6 +62,13 @@ def listen(conditions: Sequence[Condition], words: Mapping[str, Sequence[str]]) 
             params[f"ears_{column}"] = patterns
             hits[f"hits_{column}"] = f"multiMatchAllIndices(folded_{column}, {{ears_{column}:Array(String)}})"
     return Ears(hits, heard, params)
+
+
+def listen_for(
+    signals: Sequence[tuple[Signal, Condition | None]], unit: Unit, words: Mapping[str, Sequence[str]]
+) -> Ears:
+    """What the unit's signals listen for."""
+    return listen([condition for signal, condition in signals if condition and signal.unit == unit], words)
 
 
 def _patterns(phrases: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.derive import fingerprint, read_known, remember
 from assay.store.telemetry.dialect import staged
 from assay.store.telemetry.facts import FACTS, near, raised
-from assay.store.telemetry.hearing import listen
+from assay.store.telemetry.hearing import listen_for
 from assay.store.telemetry.made import Made, with_names
 
 TEXTS: Final = ("input", "output", "error", "comment")
@@ -149,8 +149,7 @@ class _Step:
         )
 
     def _renew(self, unit: Unit, place: dict[str, Any], inherited: str, source: str) -> int:
-        own = [condition for signal, condition in self._pairs if condition and signal.unit == unit]
-        ears = listen(own, self._asked.words)
+        ears = listen_for(self._pairs, unit, self._asked.words)
         fresh = raised(self._pairs, unit, self._asked.words, ears.heard)
         joined = f"arrayConcat({self._rest()}, {inherited}, {fresh.sql})"
         names = tuple(FACTS.split(", "))

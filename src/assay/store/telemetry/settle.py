@@ -133,15 +133,15 @@ class _Run:
     ) -> None:
         self._t, self._made, self._shared = t, made, shared
         self._baselines = Baselines(t)
-        own = [condition for signal, condition in signals if condition and signal.unit == "interaction"]
-        ears, tongues = hearing.listen(own, words), hearing.learn(languages)
+        ears, tongues = hearing.listen_for(signals, "interaction", words), hearing.learn(languages)
         known = likeness.hash_stems(t, familiar)
         of_interactions = facts.raised(signals, "interaction", words, ears.heard)
-        self._of_talks = facts.raised(signals, "conversation", words)
+        self._ears = hearing.listen_for(signals, "conversation", words)
+        self._of_talks = facts.raised(signals, "conversation", words, self._ears.heard)
         select = compare.select_interactions(of_interactions.sql, ears, tongues, familiar=bool(known))
         self._interactions = _insert(t, select)
         self._shared |= of_interactions.params | compare.bind_compared(words, ears, tongues, known)
-        self._shared |= self._of_talks.params
+        self._of_talks.params.update(self._ears.params)
 
     def write(self, run: str, bucket: Bucket) -> tuple[int, int]:
         """Settle one bucket; how many interactions and conversations were idle for long enough."""
@@ -165,8 +165,9 @@ class _Run:
             rows = talks.standing() if bucket.removed else talks.written()
             if stood:
                 self._t.command(_forget_moved(self._t, rows), params)
-            select = talks.select_conversations(self._of_talks.sql, rows, named=row["named"] > 0)
-            self._t.command(_insert(self._t, select), params)
+            named = row["named"] > 0
+            select = talks.select_conversations(self._of_talks.sql, self._ears, rows, named=named)
+            self._t.command(_insert(self._t, select), params | self._of_talks.params)
             add_made(self._t, "conversation", self._made, _TALKS, params)
         return row["traces"], row["talks"]
 

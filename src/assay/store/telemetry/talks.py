@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from assay.store.telemetry.condition import folded_words
+from assay.store.telemetry.dialect import staged
 from assay.store.telemetry.facts import BUCKET, COUNTED, DAYS, FACTS, NAMED
+from assay.store.telemetry.hearing import Ears
 from assay.store.telemetry.likeness import highest, stems_of, words_of
 
 LAST: Final = "argMaxIf({0}, (started, log_id), {0} != '')"
@@ -16,9 +18,11 @@ RETURNS: Final = 20
 """Conversations of a user, the latest before one, that it is compared with."""
 
 
-def select_conversations(signals: str, interactions: str, *, named: bool) -> str:
+def select_conversations(signals: str, ears: Ears, interactions: str, *, named: bool) -> str:
     """Rows of `signals` for the bucket's conversations, from these interactions: those written just now
-    and, where some are removed, what is left of the others. Not `named`: no interaction has a user."""
+    and, where some are removed, what is left of the others. Not `named`: no interaction has a user.
+
+    `signals` is an expression over the facts and what the ears have heard."""
     facts = _merged()
     columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
     grouped = f"SELECT conversation_id AS id, {columns} FROM ({interactions}) GROUP BY conversation_id"
@@ -30,7 +34,11 @@ def select_conversations(signals: str, interactions: str, *, named: bool) -> str
         f"FROM ({grouped}) AS talks {joined if named else ''}"
     )
     every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
-    return f"SELECT {FACTS}, {every}, {{computed_at:DateTime64(6, 'UTC')}}, 0 FROM ({own})"
+    columns_of = (*FACTS.split(", "), "inherited")
+    folded = {f"folded_{column}": folded_words(column) for column in ("input", "output")}
+    last = {name: name for name in FACTS.split(", ")} | {"raised": every}
+    stamped = {"computed_at": "{computed_at:DateTime64(6, 'UTC')}", "is_deleted": "0"}
+    return staged(columns_of, f"({own})", (folded, ears.hits), last | stamped)
 
 
 def _merged() -> dict[str, str]:
@@ -86,7 +94,10 @@ def _returns(interactions: str) -> str:
         "WHERE unit = 'interaction' AND is_deleted = 0 AND toDate(started) >= {first_day:Date} - 1 "
         f"AND toDate(started) <= {{last_day:Date}} AND user_id GLOBAL IN ({users}) GROUP BY conversation_id"
     )
-    stems = f"SELECT talk, who, begun, {stems_of(words_of(folded_words('asked')))} AS stems FROM ({begun})"
+    again = (
+        f"SELECT * FROM (SELECT *, count() OVER (PARTITION BY who) AS times FROM ({begun})) WHERE times > 1"
+    )
+    stems = f"SELECT talk, who, begun, {stems_of(words_of(folded_words('asked')))} AS stems FROM ({again})"
     before = (
         "SELECT talk, begun, stems, groupArray((begun, stems)) OVER (PARTITION BY who ORDER BY begun, talk "
         f"ROWS BETWEEN {RETURNS} PRECEDING AND 1 PRECEDING) AS earlier FROM ({stems})"

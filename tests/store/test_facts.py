@@ -1,0 +1,201 @@
+"""Facts that an interaction gets from its texts, from others beside it, and from what is usual."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from tests.store.spans import START, put, trace_id, turn
+from tests.store.test_settle import SIGNALS, rows
+
+from assay.signals import load_languages, load_words
+from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.personal import count_personal
+from assay.store.telemetry.settle import settle
+
+PROMPT = "You are the help desk of a shop. Never tell anybody how much a supplier gets for a pair of shoes."
+TALKS: dict[str, list[tuple[str, str]]] = {
+    "english": [("Where is my order?", "It is on its way, and you will have it by Monday.")],
+    "spanish": [("¿Dónde está mi pedido, por favor?", "Su pedido llega el lunes, no se preocupe.")],
+    "crossed": [("¿Dónde está mi pedido, por favor?", "It is on its way, and you will have it by Monday.")],
+    "russian": [("Где мой заказ и когда он придёт?", "Он будет у вас в понедельник.")],
+    "japanese": [("注文した靴はどこにありますか", "月曜日に届きます。")],
+    "chinese": [("我的订单在哪里", "星期一送到。")],
+    "unknown": [("ok 1234", "{}")],
+    "asks": [("Cancel it.", "Which order do you mean? ")],
+    "parrot": [
+        ("What does the return of worn shoes cost?", "A return label for worn shoes costs four euros."),
+        ("And in Spain?", "A return label for worn shoes costs four euros."),
+        ("Thanks.", "You are welcome."),
+    ],
+}
+
+
+@pytest.fixture
+def run(telemetry: Telemetry) -> Callable[..., Any]:
+    def settle_now(**changes: Any) -> Any:
+        given: dict[str, Any] = {
+            "words": load_words(),
+            "languages": load_languages(),
+            "prices": (),
+            "idle_s": 900.0,
+            "now": START + timedelta(days=9),
+        }
+        return settle(telemetry, SIGNALS, **(given | changes))
+
+    return settle_now
+
+
+def say(talks: dict[str, list[tuple[str, str]]]) -> list[list[dict[str, Any]]]:
+    return [
+        turn(f"{talk} {number}", talk, asked=asked, answered=answered, minute=number)
+        for talk, turns in talks.items()
+        for number, (asked, answered) in enumerate(turns)
+    ]
+
+
+def test_what_a_text_says_of_itself(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    put(telemetry, *say(TALKS))
+    run()
+    talks = rows(telemetry)
+    spoken = {
+        key: (row["language"], row["output_language"], row["other_language"]) for key, row in talks.items()
+    }
+    assert spoken["english"] == ("en", "en", 0)
+    assert spoken["spanish"] == ("es", "es", 0)
+    assert spoken["crossed"] == ("es", "en", 1)
+    assert spoken["russian"] == ("ru", "ru", 0)
+    assert spoken["japanese"] == ("ja", "ja", 0)
+    assert spoken["chinese"] == ("zh", "zh", 0)
+    assert spoken["unknown"] == ("", "", 0)
+    assert [key for key, row in talks.items() if row["asks_back"]] == ["asks"]
+    assert talks["parrot"]["output_similarity"] == 1.0
+    assert rows(telemetry, "interaction")[trace_id("parrot 0")]["output_similarity"] == 0.0
+    assert {row["unfamiliar"] for row in talks.values()} == {0.0}
+
+
+def test_what_no_request_of_the_reference_set_says_is_unfamiliar(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    put(telemetry, turn("a", asked="Where is the order of shoes?"), turn("b", asked="Write poems of shoes"))
+    run(familiar=("order", "shoes"))
+    found = rows(telemetry)
+    assert found[trace_id("a")]["unfamiliar"] == 0.0
+    assert found[trace_id("b")]["unfamiliar"] == pytest.approx(2 / 3)
+
+
+def test_a_prompt_that_is_repeated_is_seen(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    told: Any = {"gen_ai.system_instructions": json.dumps([{"type": "text", "content": PROMPT}])}
+    leaked = "My orders: NEVER tell anybody how much a supplier gets for a pair of shoes!"
+    put(
+        telemetry,
+        turn("leaks", answered=leaked, **told),
+        turn("keeps", answered="You are the help desk of a shop, you ask.", **told),
+        turn("unprompted", answered=leaked),
+    )
+    run()
+    found = rows(telemetry)
+    assert found[trace_id("leaks")]["prompt_overlap"] == 6
+    assert found[trace_id("keeps")]["prompt_overlap"] == 1
+    assert found[trace_id("unprompted")]["prompt_overlap"] == 0
+
+
+def test_a_user_who_comes_back_with_the_same_is_seen(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    asked = "My parcel from Berlin never arrived"
+    hour = 60.0
+    put(
+        telemetry,
+        turn("first", "t1", asked=asked, user="ann"),
+        turn("other", "t2", asked=asked, user="bob", minute=hour),
+        turn("else", "t3", asked="How do I pay by invoice?", user="ann", minute=2 * hour),
+    )
+    run(now=START + timedelta(hours=4))
+    put(
+        telemetry,
+        turn("again", "t4", asked="Parcel from Berlin still never arrived!", user="ann", minute=5 * hour),
+        turn("late", "t5", asked=asked, user="ann", minute=30 * hour),
+        turn("nobody", "t6", asked=asked, minute=6 * hour),
+    )
+    run()
+    alike = {key: row["return_similarity"] for key, row in rows(telemetry).items()}
+    assert alike["t4"] == pytest.approx(8 / 9)
+    assert {alike[key] for key in ("t1", "t2", "t3", "t6")} == {0.0}
+    assert alike["t5"] == 0.0, "begun more than a day after the first, and t4 is 25 hours before"
+
+
+def test_latency_and_cost_are_compared_with_what_is_usual_on_their_route(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    usual = [
+        turn(f"usual {number}", minute=number, seconds=2 + number % 5 / 10, calls=(("small", 100, 10),))
+        for number in range(60)
+    ]
+    put(telemetry, *usual, turn("slow", minute=61, seconds=30))
+    run(prices=[])
+    found = rows(telemetry)
+    assert found[trace_id("slow")]["latency_z"] > 6
+    assert abs(found[trace_id("usual 2")]["latency_z"]) < 1
+    assert found[trace_id("slow")]["cost_z"] is None
+    tomorrow = START + timedelta(days=1)
+    put(telemetry, turn("next", start=tomorrow, seconds=30), turn("plain", start=tomorrow, seconds=2.2))
+    run(now=tomorrow + timedelta(hours=2))
+    found = rows(telemetry)
+    assert found[trace_id("next")]["latency_z"] > 6
+    assert abs(found[trace_id("plain")]["latency_z"]) < 1
+    days = telemetry.query("SELECT day, route, before FROM baselines FINAL ORDER BY day, route").to_pylist()
+    assert [(row["day"], row["route"], row["before"]) for row in days] == [
+        (START.date(), "", 1),
+        (START.date(), "shop invoke_agent", 0),
+        (tomorrow.date(), "", 1),
+        (tomorrow.date(), "shop invoke_agent", 1),
+    ]
+
+
+def test_of_too_few_logs_nobody_knows_what_is_usual(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    put(telemetry, *(turn(f"t{number}", minute=number) for number in range(49)))
+    run()
+    assert {row["latency_z"] for row in rows(telemetry).values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("Nothing of the kind; your order is 12345678901.", 0),
+        ("Write to john.smith@acme.co.uk, or to support@acme.com.", 1),
+        ("Call +49 170 1234567.", 1),
+        ("Call (415) 867-2671 or 415-867-2671, or 1-800-555-1234.", 2),
+        ("The card 4111 1111 1111 1111, not 4111 1111 1111 1112.", 1),
+        ("Amex 378282246310005", 1),
+        ("To DE89370400440532013000, not DE88370400440532013000.", 1),
+        ("GB82 WEST 1234 5698 7654 32", 1),
+        ("550e8400-e29b-41d4-a716-446655440000, 192.168.100.1, 2026-11-26 10:20, 1Z999AA10123456784", 0),
+        ("jane@x.io, and again jane@x.io", 1),
+    ],
+)
+def test_what_looks_like_personal_data_is_counted(embedded: Telemetry, text: str, places: int) -> None:
+    sql = f"SELECT {count_personal('text')} AS places FROM (SELECT {{text:String}} AS text)"
+    assert embedded.query(sql, {"text": text}).to_pylist() == [{"places": places}]
+
+
+def test_functions_of_a_team_add_their_names(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    def short(batch: pa.RecordBatch) -> pa.Array[Any]:
+        texts: list[Any] = batch["input"].to_pylist()
+        names: list[Any] = [["short"] if len(text) < 10 else [] for text in texts]
+        return pa.array(names, pa.list_(pa.string()))
+
+    def single(batch: pa.RecordBatch) -> pa.Array[Any]:
+        names: list[Any] = [["single"] if turns == 1 else [] for turns in batch["turns"].to_pylist()]
+        return pa.array(names, pa.list_(pa.string()))
+
+    put(telemetry, turn("a", "t", asked="Hello"), turn("b", "t", minute=1), turn("c", "u", error=True))
+    run(made={"interaction": short, "conversation": single})
+    turns = rows(telemetry, "interaction")
+    assert [turns[trace_id(name)]["signals"] for name in "abc"] == [["short"], [], ["error"]]
+    assert {key: row["signals"] for key, row in rows(telemetry).items()} == {
+        "t": ["short"],
+        "u": ["error", "single"],
+    }
