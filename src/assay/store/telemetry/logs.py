@@ -15,7 +15,7 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import near
 from assay.store.telemetry.rows import LOG_ROW, TURN, log_of, log_row, summed, turn_of, utc
 from assay.store.telemetry.scope import LOGS, bind_scope
-from assay.store.telemetry.slices import FIRST_ROWS, cost_ns, slices, versions
+from assay.store.telemetry.slices import FIRST_ROWS, asks_index, cost_ns, slices, versions
 
 IDS: Final = 1_000
 """Ids bound in one statement: a server takes fields of limited size only."""
@@ -111,6 +111,8 @@ def list_logs(
     found: list[tuple[datetime, str]] = []
     spent_ms, most_ns = 0.0, cost_ns(condition)
     first_rows = max(FIRST_ROWS, 4 * limit) if most_ns < HEAVY_NS else FIRST_ROWS // 2
+    if asks_index(condition):
+        first_rows = 8 * FIRST_ROWS
     if budget_ms is not None:
         first_rows = max(1, min(first_rows, int(budget_ms * 1e6 / most_ns / 2)))
     for part in slices(_sizes(t), window, first_rows):
@@ -118,7 +120,7 @@ def list_logs(
             stopped = part.window.end
             rows = _rows_of(t, unit, found)
             return Listed(rows, f"{_micros(stopped)}.", stopped)
-        where = _compile(condition, part.window, words, now)
+        where = _compile(condition, unit, part.window, words, now)
         bound = Where("", params | where.params | {"limit": limit + 1 - len(found)})
         sql = (
             f"SELECT log_id, started FROM {LOGS} AND {where.sql} {beyond} "
@@ -225,8 +227,10 @@ def _until(window: Window, moment: datetime) -> Window:
     return Window(start=window.start, end=end)
 
 
-def _compile(condition: Condition | None, window: Window, words: Words | None, now: datetime | None) -> Where:
-    return compile_condition(condition, words=words, now=now, within=window)
+def _compile(
+    condition: Condition | None, unit: Unit, window: Window, words: Words | None, now: datetime | None
+) -> Where:
+    return compile_condition(condition, words=words, now=now, within=window, unit=unit)
 
 
 def _count(
@@ -237,7 +241,7 @@ def _count(
     words: Words | None,
     now: datetime | None,
 ) -> int:
-    where = _compile(condition, window, words, now)
+    where = _compile(condition, unit, window, words, now)
     found = _select(t, f"SELECT count() AS logs FROM {LOGS} AND {where.sql}", unit, window, where)
     return int(found[0]["logs"])
 

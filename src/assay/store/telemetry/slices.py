@@ -13,6 +13,7 @@ from assay.query import (
     Compare,
     Condition,
     Contains,
+    Field,
     InConversation,
     InList,
     IsKnown,
@@ -125,6 +126,17 @@ def _search_ns(part: Contains | Says | Mentions) -> float:
             return 2 * WORD_NS
         case _:
             return 600.0
+
+
+def asks_index(condition: Condition | None) -> bool:
+    """Whether the index of words is asked: each time costs the same, however few the rows."""
+    return condition is not None and any(
+        isinstance(part, Contains | Says)
+        and isinstance(part.subject, Field)
+        and part.subject.name in LONG
+        and _search_ns(part) < 600.0
+        for part in walk(condition)
+    )
 
 
 def cost_ns(condition: Condition | None) -> float:
