@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -87,8 +87,9 @@ class Surveyor:
     def count_slices(self, day: date) -> list[dict[str, int]]:
         """How many logs of the day each slice has, by the slices' numbers."""
         window = Window.of_day(day)
+        plain = replace(self.grouping, conditions=(), cell=False, features=False)
         numbers = range(len(self.needs.slices))
-        return [selections.slice_counts(self.telemetry, self.grouping, window, n) for n in numbers]
+        return [selections.slice_counts(self.telemetry, plain, window, n) for n in numbers]
 
     def spent(self, day: date) -> float:
         """How many of the day's logs are expected to be drawn so far."""

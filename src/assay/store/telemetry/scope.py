@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from assay.records import MetricInfo, Unit, Window
+from assay.records import MetricInfo, Stage, Unit, Window
 from assay.store.telemetry.condition import EARLIEST, LATEST
 
 DRIFT: Final = timedelta(days=1)
@@ -26,23 +26,24 @@ NEAR: Final = (
 )
 
 
-def _decided(stage: str) -> str:
+def decided(stage: Stage, some: str = "") -> str:
+    """What a policy decided of each log at a stage (see `JUDGE`), of all or of `some`."""
     return (
         "(SELECT log_id, argMax(s.policy_version, s.occasion) AS policy_version, "
         "toString(argMax(s.stratum, s.occasion)) AS stratum, "
         "if(count() = 1, any(s.probability), 1 - exp(sum(log1p(-s.probability)))) AS probability, "
         "max(s.selected) AS selected, min(if(s.selected, s.draw / s.probability, 1)) AS turn "
-        f"FROM selections AS s FINAL WHERE policy = {{policy:String}} AND stage = '{stage}' AND {NEAR} "
+        f"FROM selections AS s FINAL WHERE policy = {{policy:String}} AND stage = '{stage}' AND {NEAR}{some} "
         "GROUP BY log_id)"
     )
 
 
-JUDGE: Final = _decided("judge")
+JUDGE: Final = decided("judge")
 """What a policy decided of each log, one row whatever number of occasions it had: the newest decision's
 version and stratum, whether it was `selected` on any, with what `probability` on all of them together
 (1 - prod(1 - p)), and its `turn` among those selected, uniform over [0, 1)."""
 
-LABEL: Final = _decided("label")
+LABEL: Final = decided("label")
 """The same of the stage for people."""
 
 MACHINE: Final = (

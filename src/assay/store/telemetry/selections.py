@@ -13,7 +13,7 @@ from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.grouping import Grouping, Rows, read_facts
 from assay.store.telemetry.receipts import note_decisions
 from assay.store.telemetry.rows import utc
-from assay.store.telemetry.scope import JUDGE, LOGS, NEAR, bind_around, bind_scope
+from assay.store.telemetry.scope import JUDGE, LOGS, NEAR, bind_around, bind_scope, decided
 
 DRAW: Final = (
     "reinterpretAsUInt64(reverse(substring(SHA256(concat({salt:String}, "
@@ -56,7 +56,7 @@ def candidates(
     later."""
     facts = read_facts(grouping, stage, window, since=since)
     some = "" if since is None else f" AND log_id GLOBAL IN (SELECT log_id FROM {facts.source})"
-    decided = (
+    earlier = (
         "SELECT log_id, toUInt32(count()) AS occasions, exp(sum(log1p(-probability))) AS passed, "
         "max(if(toUnixTimestamp64Micro(facts_at) = 0, decided_at, facts_at)) AS seen_at "
         f"FROM selections FINAL WHERE {OF_POLICY} AND {NEAR}{some} GROUP BY log_id"
@@ -66,8 +66,8 @@ def candidates(
     sql = (
         f"SELECT *, {DRAW} AS draw FROM (SELECT f.*, d.occasions AS occasion, "
         "if(d.occasions = 0, 1., d.passed) AS missed "
-        f"FROM ({_drawable(facts, stage)}) AS f GLOBAL LEFT JOIN ({decided}) AS d ON f.log_id = d.log_id "
-        f"WHERE d.occasions = 0 {again}){order} SETTINGS join_use_nulls = 0"
+        f"FROM ({_drawable(facts, stage, some)}) AS f GLOBAL LEFT JOIN ({earlier}) AS d "
+        f"ON f.log_id = d.log_id WHERE d.occasions = 0 {again}){order} SETTINGS join_use_nulls = 0"
     )
     yield from _stream(t, grouping, sql, facts.params | {"stage": stage, "salt": salt})
 
@@ -81,7 +81,8 @@ def survey(
 
     Alike ones are counted together, unless the features of each are asked for."""
     facts = read_facts(grouping, stage, window)
-    rows = facts.sql if stage == "judge" else f"SELECT f.*, j.stratum, j.logs {_judged(facts, own=own)}"
+    judged = f"{JUDGE}{' WHERE policy_version = {version:String}' if own else ''}"
+    rows = facts.sql if stage == "judge" else f"SELECT f.*, j.stratum, j.logs {_judged(facts, judged)}"
     asked = [*facts.asked, *(["stratum"] if stage == "label" else [])]
     listed = ", ".join(asked)
     number = "1." if stage == "judge" else "logs"
@@ -227,17 +228,18 @@ def selections_of(t: Telemetry, unit: Unit, begun: Mapping[str, datetime]) -> li
     ]
 
 
-def _drawable(facts: Rows, stage: Stage) -> str:
-    return facts.sql if stage == "judge" else f"SELECT f.*, j.stratum {_judged(facts)} WHERE j.selected"
+def _drawable(facts: Rows, stage: Stage, some: str) -> str:
+    if stage == "judge":
+        return facts.sql
+    return f"SELECT f.*, j.stratum {_judged(facts, decided('judge', some))} WHERE j.selected"
 
 
-def _judged(facts: Rows, *, own: bool = False) -> str:
-    """Facts beside what was decided for the judge, by this version alone where `own`. They keep the stratum
-    that they had then if this version gave it, though the facts may have changed since."""
-    which = " WHERE policy_version = {version:String}" if own else ""
+def _judged(facts: Rows, judged: str) -> str:
+    """Facts beside what was decided for the judge. They keep the stratum that they had then if this version
+    gave it, though the facts may have changed since."""
     return (
         f"FROM ({facts.sql}) AS f GLOBAL INNER JOIN (SELECT log_id, selected, probability AS logs, "
-        f"if(policy_version = {{version:String}}, stratum, '') AS stratum FROM {JUDGE}{which}) AS j "
+        f"if(policy_version = {{version:String}}, stratum, '') AS stratum FROM {judged}) AS j "
         "ON f.log_id = j.log_id"
     )
 
