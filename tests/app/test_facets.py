@@ -169,3 +169,9 @@ def test_a_wrong_filter_is_refused(project: Application) -> None:
 )
 def test_bars_stay_few(length: timedelta, minutes: int) -> None:
     assert step_of(Window(start=FIRST, end=FIRST + length)) == minutes
+
+
+def test_a_list_holds_the_beginning_of_long_texts(open_project: Open, put_logs: Callable[..., None]) -> None:
+    put_logs(["long"], FIRST, input="ä" * 1_048_576, output="b" * 3_000, attributes=[{"a": "b"}])
+    (row,) = open_project().logs(LogsRequest(filter='input contains "ää"')).rows
+    assert (row.input, row.output, row.attributes) == ("ä" * 2_000, "b" * 2_000, {"a": "b"})

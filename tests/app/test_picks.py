@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from urllib.parse import parse_qs
+
+import httpx
+import pyarrow as pa
 import pytest
 from tests.app.conftest import NOW, Open
 from tests.app.test_application import settled
@@ -19,6 +24,7 @@ from assay.app.requests import (
     SampleRequest,
     TodoRequest,
 )
+from assay.app.served import read_served
 from assay.errors import CallerError
 
 METRICS = """
@@ -96,3 +102,22 @@ def test_named_logs_are_exported_alone(open_project: Open, text: str) -> None:
 def export_ids(project: Application, request: ExportRequest) -> list[str]:
     exported = project.export(request)
     return [row["id"] for batch in exported.batches for row in batch.to_pylist()]
+
+
+def test_named_logs_are_exported_by_a_server_too() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=sink.getvalue())
+
+    sink = BytesIO()
+    with pa.ipc.new_stream(sink, pa.schema([pa.field("id", pa.string())])) as stream:
+        stream.write_batch(pa.RecordBatch.from_pylist([{"id": "a&b"}]))
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://localhost")
+    request = ExportRequest(kind="conversations", filter="turns > 0", log_ids=("a&b", "ü"))
+    exported = read_served(http, request, lambda response: CallerError(response.text))
+    assert [row["id"] for batch in exported.batches for row in batch.to_pylist()] == ["a&b"]
+    assert asked[0].method == "POST"
+    assert parse_qs(asked[0].content.decode()) == {"id": ["a&b", "ü"]}
+    assert asked[0].url.params["q"] == "turns > 0"

@@ -47,7 +47,8 @@ class ScoreRow:
 class LogRow:
     """The facts of one log: a line of a list, and the side of a conversation's page.
 
-    `turns` counts the interactions in it; `input` is the first request, `output` the last answer.
+    `turns` counts the interactions in it; `input` is the first request, `output` the last answer. In a
+    list texts hold their first 2,000 characters.
     """
 
     unit: Unit

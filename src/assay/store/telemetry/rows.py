@@ -51,6 +51,15 @@ _PLAIN = (
 LOG_ROW = ", ".join((*_PLAIN, "started", "ended", "signals", "attributes"))
 """The columns of `signals` that a `LogRow` has."""
 
+LONGEST_TEXT = 2_000
+LISTED = ", ".join(
+    f"substringUTF8({name}, 1, {LONGEST_TEXT}) AS {name}"
+    if name in ("input", "output", "error", "comment")
+    else name
+    for name in LOG_ROW.split(", ")
+)
+"""The same in a list: its texts are cut there, so that a page of long ones stays small."""
+
 TURN = "trace_id, conversation_id, started, ended, input, output, error, tools, context, evaluations"
 """The columns of `interactions_final` that a `Turn` has, and its conversation."""
 
