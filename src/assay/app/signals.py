@@ -11,6 +11,7 @@ from assay.errors import UnknownName
 from assay.query import suggest
 from assay.records import BackfillReport, Check, Progress, Signal, SignalCount, SignalTable, Window
 from assay.store.telemetry.raised import count_raised, newest_facts
+from assay.store.telemetry.resignal import recompute
 
 LATELY: Final = timedelta(days=7)
 """How far back prevalence looks, where no range is asked for."""
@@ -45,8 +46,6 @@ def backfill(parts: Parts, names: tuple[str, ...], window: Window, progress: Pro
     """Compute these signals again, or all, for every log of the window that has its texts still.
 
     Raises UnknownName with the nearest known ones."""
-    from assay.store.telemetry.resignal import recompute
-
     known = [signal.name for signal, _ in parts.signals]
     for name in names:
         if name not in known:
