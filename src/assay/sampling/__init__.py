@@ -3,6 +3,7 @@
 from assay.sampling.apply import apply_new, apply_policy
 from assay.sampling.base import Chances, Day, Needs, Policy, Quota, Risk, Stratum, version_of
 from assay.sampling.composed import Composed
+from assay.sampling.conform import check_policy
 from assay.sampling.decide import decide
 from assay.sampling.draw import draw, salt_of
 from assay.sampling.groups import group_logs
@@ -26,6 +27,7 @@ __all__ = [
     "Uniform",
     "apply_new",
     "apply_policy",
+    "check_policy",
     "decide",
     "draw",
     "group_logs",
