@@ -211,7 +211,7 @@ def test_where_all_is_urgent_the_even_part_stays() -> None:
 def test_an_open_day_goes_by_the_day_before_and_by_the_weekday() -> None:
     policy, yesterday, today = composed(EVEN, RISKY), world(5000), world(40, seed=4)
     closed = give(policy, yesterday, of=today).probability
-    here = {"over": 0.1, "include_open": True, "before": yesterday}
+    here: dict[str, Any] = {"over": 0.1, "include_open": True, "before": yesterday}
     assert give(policy, today, **here).probability == pytest.approx(closed)
     monday = give(policy, today, usual=10_000, **here).probability
     assert monday == pytest.approx(closed / 2)
@@ -229,7 +229,7 @@ def test_a_first_day_is_projected_from_what_it_has() -> None:
 
 
 @pytest.mark.parametrize("how", [{}, {"draw": "systematic"}])
-def test_what_must_know_the_whole_day_waits(how: dict[str, str]) -> None:
+def test_what_must_know_the_whole_day_waits(how: dict[str, Any]) -> None:
     policy = composed(EVEN, **how)
     for include_open in (False, True):
         waits = policy.drawing == "systematic" or not include_open
