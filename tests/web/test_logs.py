@@ -100,6 +100,7 @@ def test_every_column_has_a_cell() -> None:
     assert cells["latency_ms"] == "4.2 s"
     assert cells["feedback"] == "0"
     assert cells["ttft_ms"] == ""
+    assert COLUMNS["latency_ms"].cell(replace(ROWS[0], latency_ms=0.0)) == ""
     assert cells["ended"] == "2025-11-20 14:09:00 UTC"
 
 

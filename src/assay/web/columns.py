@@ -43,8 +43,8 @@ class Column(NamedTuple):
     def cell(self, row: LogRow) -> str:
         """What to show of the log; nothing where nothing is known."""
         value = value_of(row, self.name)
-        if value is None or value == "":
-            return ""
+        if value is None or value == "" or (self.name == "latency_ms" and not value):
+            return ""  # an answer that took no time is one of which no time is known
         if isinstance(value, str):
             return excerpt(value, 60)
         if isinstance(value, datetime):
