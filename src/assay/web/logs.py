@@ -52,6 +52,7 @@ class Part(NamedTuple):
     facets: tuple[Facet, ...]
     titles: Mapping[str, str]
     link: Callable[[str], str]
+    signals: Mapping[str, Signal]
 
 
 def logs(site: Site, request: Request) -> Response:
@@ -84,7 +85,7 @@ def logs(site: Site, request: Request) -> Response:
         status=400 if problem else 200,
         asked=asked,
         page=found.page if found else None,
-        part=_part(asked, found.breakdown) if found else None,
+        part=_part(asked, found.breakdown, signals) if found else None,
         picked=found.picked if found else frozenset(),
         problem=problem,
         wrong=marked(asked.text, problem) if problem and problem.position is not None else None,
@@ -107,7 +108,13 @@ def summary(site: Site, request: Request) -> Response:
     """What the logs of a filter are made of, all of them counted, as the page has it: for its script."""
     asked = read_address(request.query_params, datetime.now(UTC))
     made = site.app.break_down(asked.unit, asked.text, asked.window)
-    return site.render.page(request, "logs_summary.html", asked=asked, part=_part(asked, made), shown=SHOWN)
+    return site.render.page(
+        request,
+        "logs_summary.html",
+        asked=asked,
+        part=_part(asked, made, site.app.known_signals()),
+        shown=SHOWN,
+    )
 
 
 def chips_of(row: LogRow, signals: Mapping[str, Signal], made: Breakdown, asked: Asked) -> tuple[Chip, ...]:
@@ -132,9 +139,9 @@ def _links(asked: Asked, facets: Sequence[Facet], name: str) -> dict[str, str]:
     return {value: link_to(found.choose) for value, found in _values(facets, name).items()}
 
 
-def _part(asked: Asked, made: Breakdown) -> Part:
+def _part(asked: Asked, made: Breakdown, signals: Mapping[str, Signal]) -> Part:
     titles = {facet.name: _TITLES.get(facet.name) or facet.name.capitalize() for facet in made.facets}
-    return Part(made, draw(made, asked.within()), made.facets, titles, asked.filtered())
+    return Part(made, draw(made, asked.within()), made.facets, titles, asked.filtered(), signals)
 
 
 def _open(site: Site, request: Request) -> Response:
