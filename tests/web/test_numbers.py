@@ -99,3 +99,18 @@ def test_range_bar_says_in_words_what_it_draws() -> None:
 )
 def test_sizes(size_bytes: float, shown: str) -> None:
     assert numbers.size(size_bytes) == shown
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (1, "1 minute"),
+        (15, "15 minutes"),
+        (60, "1 hour"),
+        (360, "6 hours"),
+        (1440, "1 day"),
+        (4320, "3 days"),
+    ],
+)
+def test_a_stride_is_said_in_its_largest_unit(minutes: int, said: str) -> None:
+    assert numbers.stride(minutes) == said

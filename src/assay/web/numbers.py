@@ -92,12 +92,12 @@ def minute(when: datetime) -> str:
 
 
 def stride(minutes: int) -> str:
-    """1 as `minute`, 15 as `15 minutes`, 60 as `hour`, 2880 as `2 days`."""
+    """15 as `15 minutes`, 60 as `1 hour`, 2880 as `2 days`."""
     for length, name in ((1_440, "day"), (60, "hour")):
         if minutes % length == 0:
             steps = minutes // length
-            return name if steps == 1 else f"{steps} {name}s"
-    return "minute" if minutes == 1 else f"{minutes} minutes"
+            return f"{steps} {plural(name, steps)}"
+    return f"{minutes} {plural('minute', minutes)}"
 
 
 def exact(when: datetime) -> str:
