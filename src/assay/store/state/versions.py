@@ -142,7 +142,10 @@ def list_projects(state: State) -> list[tuple[str, datetime]]:
 def insert_once(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert the row unless its key is taken; whether it was inserted."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    # What an insert did is not remembered otherwise: psycopg's count is gone once its cursor is closed.
+    done = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    return done.rowcount == 1
 
 
 def _find(connection: Connection, table: Table, project: str, name: str, version: str) -> Mapping[str, Any]:
