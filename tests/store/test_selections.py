@@ -229,6 +229,15 @@ def test_a_log_whose_facts_have_changed_waits_again(telemetry: Telemetry, put_lo
     assert waiting(telemetry, grouping()) == {}
 
 
+def test_a_first_decision_that_is_gone_is_made_again(telemetry: Telemetry, put_logs: PutLogs) -> None:
+    put_logs(["a", "b"], START)
+    put_decisions(telemetry, decision("a", occasion=1), decision("b"), decision("b", occasion=2))
+    (found,) = waiting(telemetry, grouping(again=True)).values()
+    assert (found["log_id"], found["occasion"], found["missed"]) == ("a", 0, 1.0)
+    put_logs(["b"], START, computed_at=NOW + timedelta(hours=1))
+    assert waiting(telemetry, grouping(again=True))["b"]["occasion"] == 3
+
+
 def test_only_what_was_settled_since_waits_where_asked(telemetry: Telemetry, put_logs: PutLogs) -> None:
     put_logs(["old", "new"], START, computed_at=[NOW, NOW + timedelta(seconds=5)])
     late = NOW + timedelta(seconds=2)

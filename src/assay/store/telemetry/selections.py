@@ -57,7 +57,8 @@ def candidates(
     facts = read_facts(grouping, stage, window, since=since)
     some = "" if since is None else f" AND log_id GLOBAL IN (SELECT log_id FROM {facts.source})"
     earlier = (
-        "SELECT log_id, toUInt32(count()) AS occasions, exp(sum(log1p(-probability))) AS passed, "
+        "SELECT log_id, toUInt32(if(min(occasion) = 0, max(occasion) + 1, 0)) AS occasions, "
+        "exp(sum(log1p(-probability))) AS passed, "
         "max(if(toUnixTimestamp64Micro(facts_at) = 0, decided_at, facts_at)) AS seen_at "
         f"FROM selections FINAL WHERE {OF_POLICY} AND {NEAR}{some} GROUP BY log_id"
     )
