@@ -13,7 +13,7 @@ from assay.records import ConversationPage, Log, LogRow, Turn, TurnRow, Unit, Wi
 from assay.store.telemetry.condition import Where, compile_condition
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import near
-from assay.store.telemetry.rows import LOG_ROW, TURN, log_of, log_row, summed, turn_of, utc
+from assay.store.telemetry.rows import LISTED, LOG_ROW, TURN, log_of, log_row, summed, turn_of, utc
 from assay.store.telemetry.scope import LOGS, bind_scope
 from assay.store.telemetry.slices import FIRST_ROWS, asks_index, cost_ns, slices, versions
 
@@ -251,7 +251,7 @@ def _rows_of(t: Telemetry, unit: Unit, found: Sequence[tuple[datetime, str]]) ->
     if not found:
         return ()
     sql = (
-        f"SELECT {LOG_ROW} FROM signals FINAL WHERE unit = {{unit:String}} "
+        f"SELECT {LISTED} FROM signals FINAL WHERE unit = {{unit:String}} "
         "AND started IN {times:Array(DateTime64(6, 'UTC'))} AND log_id IN {ids:Array(String)} "
         f"ORDER BY started DESC, log_id DESC {_BY_KEY}"
     )
