@@ -28,6 +28,7 @@ from assay.store.state import open_state
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.ledger import read_ledger
 from assay.store.telemetry.scope import Question
+from assay.store.telemetry.selections import selections_of
 
 MONDAY = datetime(2025, 11, 17, 9, tzinfo=UTC)
 SETTINGS = """
@@ -77,20 +78,25 @@ def project(
     opened.close()
 
 
-def decisions(project: Application, talk: str) -> list[Selection]:
-    page = project.conversation(talk)
-    assert page is not None
-    return sorted(page.selections, key=lambda one: one.occasion)
+def decisions(t: Telemetry, talks: list[str]) -> dict[str, list[Selection]]:
+    """What was decided of each conversation, the first occasion first."""
+    found: dict[str, list[Selection]] = {talk: [] for talk in talks}
+    for one in selections_of(t, "conversation", dict.fromkeys(talks, MONDAY)):
+        found[one.log_id].append(one)
+    return found
 
 
-def test_a_thumbs_down_a_day_later_brings_a_conversation_in(project: Application, clock: Clock) -> None:
+def test_a_thumbs_down_a_day_later_brings_a_conversation_in(
+    project: Application, telemetry: Telemetry, clock: Clock
+) -> None:
     talks = [f"talk {n}" for n in range(30)]
     send(project, *(said("ann", talk, talk, MONDAY - timedelta(hours=1), n) for n, talk in enumerate(talks)))
     (first,) = project.decide()
     assert (first.decided, first.additions) == (30, 0)
     assert project.decide()[0].decided == 0
-    left = [talk for talk in talks if not decisions(project, talk)[0].selected]
-    assert {decisions(project, talk)[0].probability for talk in talks} == {0.1}
+    decided = decisions(telemetry, talks)
+    left = [talk for talk, (one,) in decided.items() if not one.selected]
+    assert {one.probability for (one,) in decided.values()} == {0.1}
 
     clock.now = MONDAY + timedelta(days=1)
     given = [{"conversation_id": talk, "value": "down", "comment": "wrong"} for talk in left]
@@ -101,8 +107,7 @@ def test_a_thumbs_down_a_day_later_brings_a_conversation_in(project: Application
     assert project.decide()[0].decided == 0
 
     come_in = []
-    for talk in left:
-        before, after = decisions(project, talk)
+    for talk, (before, after) in decisions(telemetry, left).items():
         assert (before.occasion, before.selected, before.probability) == (0, False, 0.1)
         assert (after.occasion, after.stratum) == (1, "unhappy")
         assert after.decided_at == clock.now
@@ -111,6 +116,9 @@ def test_a_thumbs_down_a_day_later_brings_a_conversation_in(project: Application
         assert after.draw != before.draw
         come_in += [talk] * after.selected
     assert 5 <= len(come_in) <= 25
+    page = project.conversation(come_in[0])
+    assert page is not None
+    assert len(page.selections) == 2
     books = project.accounting_by_policy("daily", Window.of_day(MONDAY.date())).accounting
     assert books.balanced
     assert (books.seen, books.added) == (30, len(come_in))
