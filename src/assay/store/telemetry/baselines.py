@@ -73,42 +73,46 @@ def z_score(value: str, name: str, count: str) -> str:
 
 
 class Baselines:
-    """What is usual, made for a bucket's days before it is compared. Days that are done are remembered."""
+    """What is usual, made for a bucket's logs before they are compared. What is fixed is remembered."""
 
     def __init__(self, t: Telemetry) -> None:
         self._t = t
-        self._known: set[date] = set()
+        self._fixed: dict[date, frozenset[str]] = {}
 
     def prepare(self, params: dict[str, Any]) -> None:
         """Make what the bucket's drafts are compared with. `params` are those of the bucket."""
-        days = self._t.query(
-            "SELECT DISTINCT toDate(started) AS day FROM drafts WHERE run = {run:String} "
-            "AND bucket = {bucket:UInt32} ORDER BY day",
+        pairs = self._t.query(
+            "SELECT DISTINCT toDate(started) AS day, toString(route) AS route FROM drafts "
+            "WHERE run = {run:String} AND bucket = {bucket:UInt32} ORDER BY day",
             params,
-        )
-        every = [row["day"] for row in days.to_pylist()]
-        for day in sorted(set(every) - self._known - self._noted(every)):
-            self._look_back(day, params)
-        self._known |= set(every)
-        if every:
+        ).to_pylist()
+        days = list(dict.fromkeys(row["day"] for row in pairs))
+        if new := [day for day in days if day not in self._fixed]:
+            self._fix(new, params)
+        if any(row["route"] not in self._fixed[row["day"]] for row in pairs):
             self._t.command(
                 f"INSERT INTO baselines ({COLUMNS}) {near(self._t.topology, _OF_THE_DAY)} "
                 "SETTINGS max_partitions_per_insert_block = 0",
-                params | {"since": every[0], "until": every[-1]},
+                params | {"since": days[0], "until": days[-1]},
             )
 
-    def _noted(self, days: list[date]) -> set[date]:
-        if not days:
-            return set()
+    def _fix(self, days: list[date], params: dict[str, Any]) -> None:
+        noted = self._noted(days)
+        for day in days:
+            if day not in noted:
+                since, until = day - timedelta(days=DAYS_BEFORE), day - timedelta(days=1)
+                earlier = {"since": since, "until": until, "day": day}
+                self._t.command(f"INSERT INTO baselines ({COLUMNS}) {_OF_DAYS_BEFORE}", params | earlier)
+        self._fixed |= self._noted(days)
+
+    def _noted(self, days: list[date]) -> dict[date, frozenset[str]]:
+        """The routes, with the empty one, that are fixed for those of the days that were looked at."""
         rows = self._t.query(
-            "SELECT DISTINCT day FROM baselines WHERE route = '' AND day IN {days:Array(Date)}",
+            "SELECT day, groupUniqArray(route) AS routes FROM baselines FINAL "
+            "WHERE before = 1 AND day IN {days:Array(Date)} GROUP BY day HAVING has(routes, '')",
             {"days": days},
         )
-        return {row["day"] for row in rows.to_pylist()}
-
-    def _look_back(self, day: date, params: dict[str, Any]) -> None:
-        earlier = {"since": day - timedelta(days=DAYS_BEFORE), "until": day - timedelta(days=1), "day": day}
-        self._t.command(f"INSERT INTO baselines ({COLUMNS}) {_OF_DAYS_BEFORE}", params | earlier)
+        return {row["day"]: frozenset(row["routes"]) for row in rows.to_pylist()}
 
 
 _OF_DAYS_BEFORE: Final = (

@@ -153,8 +153,12 @@ class _Run:
             write_drafts(self._t, params)
             self._baselines.prepare(params)
             self._t.command(self._interactions, params)
+            return self._put_together(bucket, params, stood=stood)
         finally:
             drop_drafts(self._t, params)
+
+    def _put_together(self, bucket: Bucket, params: dict[str, Any], *, stood: bool) -> tuple[int, int]:
+        """The conversations of what was written; how many of both."""
         count = (
             "SELECT count() AS traces, uniqExact(conversation_id) AS talks, countIf(user_id != '') AS named "
             f"FROM ({talks.written()})"
@@ -173,8 +177,10 @@ class _Run:
 
     def _stood(self, params: dict[str, Any]) -> bool:
         """Whether any of the bucket's logs has a row that may have to be taken back."""
-        some = f"SELECT 1 AS one FROM signals WHERE {_BEFORE} LIMIT 1"
-        return self._t.query(near(self._t.topology, some), params).num_rows > 0
+        for older in (f"SELECT 1 AS one FROM signals WHERE {_OLDER} LIMIT 1", _SOME_BEFORE):
+            if not self._t.query(near(self._t.topology, older), params).num_rows:
+                return False
+        return True
 
     def forget_empty(self, run: str) -> None:
         """Take back conversations whose last interaction turned out to belong to another one."""
@@ -207,12 +213,13 @@ def _forget_moved(t: Telemetry, interactions: str) -> str:
     return _take_back(t, moved)
 
 
+_OLDER: Final = f"is_deleted = 0 AND {facts.DAYS} AND computed_at < {{computed_at:DateTime64(6, 'UTC')}}"
 _BEFORE: Final = (
-    f"is_deleted = 0 AND {facts.DAYS} AND computed_at < {{computed_at:DateTime64(6, 'UTC')}}"
-    f" AND ((unit = 'interaction' AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET}))"
+    f"{_OLDER} AND ((unit = 'interaction' AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET}))"
     f" OR (unit = 'conversation' AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET})))"
 )
 """Rows of the bucket's logs that an earlier run has written."""
+_SOME_BEFORE: Final = f"SELECT 1 AS one FROM signals WHERE {_BEFORE} LIMIT 1"
 
 _TALKS: Final = (
     f"SELECT * FROM signals FINAL WHERE unit = 'conversation' AND {facts.DAYS} "

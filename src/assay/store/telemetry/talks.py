@@ -27,7 +27,7 @@ def select_conversations(signals: str, ears: Ears, interactions: str, *, named: 
     columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
     grouped = f"SELECT conversation_id AS id, {columns} FROM ({interactions}) GROUP BY conversation_id"
     names = ", ".join(f"conversation_{name} AS {name}" for name in facts)
-    joined = f"LEFT ANY JOIN ({_returns(interactions)}) AS returns ON returns.talk = talks.id"
+    joined = f"LEFT ANY JOIN ({_returns()}) AS returns ON returns.talk = talks.id"
     own = (
         f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {names}, "
         f"{'returns.alike' if named else '0.'} AS return_similarity "
@@ -84,10 +84,12 @@ def _mostly(language: str, text: str) -> str:
     return f"arrayMap(s -> s.1[indexOf(s.2, arrayMax(s.2))], [{sums}])[1]"
 
 
-def _returns(interactions: str) -> str:
+def _returns() -> str:
     """How much each conversation's first request resembles that of an earlier one, of the same user and
     begun within a day before: talk, alike."""
-    users = f"SELECT user_id FROM ({interactions}) WHERE user_id != ''"
+    users = (
+        "SELECT user_id FROM drafts WHERE run = {run:String} AND bucket = {bucket:UInt32} AND user_id != ''"
+    )
     begun = (
         "SELECT conversation_id AS talk, argMin(user_id, (started, log_id)) AS who, "
         f"min(started) AS begun, {FIRST.format('input')} AS asked FROM signals "
