@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
-from assay.app import flow
+from assay.app import answers, flow, tallies
 from assay.app.parts import Parts
 from assay.app.requests import RemovePolicyRequest, SavePolicyRequest, Written
 from assay.errors import AssayError, CallerError
 from assay.query import to_text
 from assay.records import (
+    Check,
     PolicyInfo,
     PriorityCount,
     Progress,
@@ -41,6 +43,26 @@ def decide_new(parts: Parts, progress: Progress = no_progress) -> tuple[SampleRe
     if failed:
         raise failed[0]
     return tuple(done)
+
+
+def examine_books(parts: Parts) -> Iterator[Check]:
+    """Whether every policy's books add up, over the days that the first page shows."""
+    window = answers.default_window(parts)
+    lost = {
+        name: sum(hour.accounting.lost for hour in tallies.policy_by_hour(parts, policy, window))
+        for name, policy in parts.policies.items()
+    }
+    open_ones = ", ".join(f"{name} ({count:,} logs)" for name, count in lost.items() if count)
+    if open_ones:
+        yield Check(
+            name="books",
+            verdict="fail",
+            found=f"they do not add up: {open_ones}",
+            advice="the page Operations shows the hours; `assay sample` makes lost decisions again, "
+            "`assay remap --again` lost facts",
+        )
+    else:
+        yield Check(name="books", verdict="ok", found=f"they add up: {', '.join(lost) or 'no policy'}")
 
 
 def list_policies(parts: Parts) -> tuple[PolicyInfo, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from assay.app.deciding import examine_books
 from assay.app.door import Door
 from assay.app.hold import find_holder, hold_folder
 from assay.app.parts import Parts
@@ -55,6 +56,7 @@ def look_inside(parts: Parts, door: Door, *, asked_at: datetime | None, trace_id
         *_tried("state store", lambda: _state(parts)),
         *_tried("journal", lambda: _journal(door)),
         *_tried("signals", lambda: examine_functions(parts)),
+        *_tried("books", lambda: examine_books(parts)),
     ]
     if trace_id:
         checks += _tried("test span", lambda: _probe(parts, door, trace_id))
