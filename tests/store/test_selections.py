@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from assay.query import Attribute, Field, parse
 from assay.records import Selection, Window
 from assay.sampling import draw
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.grouping import Grouping
+from assay.store.telemetry.grouping import Grouping, divide
 from assay.store.telemetry.scope import JUDGE, bind_scope
 from assay.store.telemetry.selections import (
     candidates,
@@ -238,13 +239,31 @@ def test_a_first_decision_that_is_gone_is_made_again(telemetry: Telemetry, put_l
     assert waiting(telemetry, grouping(again=True))["b"]["occasion"] == 3
 
 
+def test_many_logs_are_read_piece_by_piece(
+    telemetry: Telemetry, put_logs: PutLogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"log{number}" for number in range(500)]
+    put_logs(ids, [TODAY.start + timedelta(minutes=number % 100, seconds=number) for number in range(500)])
+    pieces = divide(telemetry, "conversation", TODAY, 90)
+    assert len(pieces) > 5
+    assert (pieces[0].start, pieces[-1].end) == (TODAY.start, TODAY.end)
+    assert all(one.end == other.start for one, other in pairwise(pieces))
+    monkeypatch.setattr("assay.store.telemetry.selections.MOST", 90)
+    tables = list(candidates(telemetry, grouping(features=True), "judge", TODAY, salt="s"))
+    assert max(table.num_rows for table in tables) <= 90
+    assert sorted(row["log_id"] for row in rows_of(tables)) == sorted(ids)
+    surveyed = rows_of(survey(telemetry, grouping(features=True), "judge", TODAY))
+    assert (len(surveyed), sum(row["logs"] for row in surveyed)) == (500, 500.0)
+
+
 def test_only_what_was_settled_since_waits_where_asked(telemetry: Telemetry, put_logs: PutLogs) -> None:
     put_logs(["old", "new"], START, computed_at=[NOW, NOW + timedelta(seconds=5)])
     late = NOW + timedelta(seconds=2)
     assert set(waiting(telemetry, grouping(), since=late)) == {"new"}
     assert set(waiting(telemetry, grouping(), since=NOW)) == {"old", "new"}
     (day,) = settled_since(telemetry, "conversation", NOW)
-    assert (day.day, day.first, day.last) == (DAY, NOW, NOW + timedelta(seconds=5))
+    assert (day.day, day.logs) == (DAY, 2)
+    assert (day.first, day.last) == (NOW, NOW + timedelta(seconds=5))
     assert settled_since(telemetry, "conversation", NOW + timedelta(seconds=6)) == []
     assert settled_since(telemetry, "interaction", NOW) == []
 

@@ -24,6 +24,7 @@ from assay.sampling.survey import ONE_DAY, Surveyor, number_slices, spending, wi
 from assay.sampling.systematic import draw_systematic
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.selections import (
+    MOST,
     count_decided,
     days_with_logs,
     insert_selections,
@@ -97,7 +98,7 @@ def apply_new(
         if policy.drawing == "systematic" and work.over(one.day) < 1:
             left.append(one.first)
         else:
-            work.decide_day(one.day, since)
+            work.decide_day(one.day, since, few=one.logs <= MOST)
     if fresh or reached is None:
         done = max((one.last + JUST_AFTER for one in fresh), default=since)
         write_reached(telemetry, policy.name, max(since, min([done, *left])))
@@ -152,13 +153,11 @@ class _Work:
         """The share of the day that has passed."""
         return min(1.0, (self.now - Window.of_day(day).start) / ONE_DAY)
 
-    def decide_day(self, day: date, since: datetime | None = None) -> None:
+    def decide_day(self, day: date, since: datetime | None = None, *, few: bool = False) -> None:
         """Decide the day's logs, for the judge and then for people."""
         for stage, surveyor in self.surveyors.items():
-            whole = stage == "judge" and self.policy.drawing == "systematic"
-            with closing(surveyor.candidates(day, since)) as found:
-                batches = _Batches(work=self, surveyor=surveyor, stage=stage, day=day)
-                batches.decide(_as_one(found) if whole else filter(_has_rows, found))
+            with closing(surveyor.candidates(day, since, few=few)) as found:
+                _Batches(work=self, surveyor=surveyor, stage=stage, day=day).decide(found)
 
     def write(self, stage: Stage, rows: pa.Table) -> None:
         """Write decisions down and count them."""
@@ -201,46 +200,54 @@ class _Batches:
     surveyor: Surveyor
     stage: Stage
     day: date
+    begun: bool = False
     tried: bool = False
     spent: float = 0.0
     known: Parameters = field(default_factory=dict)
 
     def decide(self, batches: Iterator[pa.Table]) -> None:
-        totals: list[dict[str, int]] = []
         policy, work = self.surveyor.policy, self.work
-        for number, batch in enumerate(batches):
-            if number == 0:
-                self.known = work.sources.days.read(policy.name, work.version, self.stage, self.day)
-                self.spent = self.surveyor.spent(self.day)
-                totals = self.surveyor.count_slices(self.day)
+        whole = self.stage == "judge" and policy.drawing == "systematic"
+        prepared = map(self._prepare, filter(_has_rows, batches))
+        totals: list[dict[str, int]] | None = None
+        for batch in _as_one(prepared) if whole else prepared:
+            totals = self.surveyor.count_slices(self.day) if totals is None else totals
             logs, chances = self._give(spending(number_slices(batch, totals), self.spent))
-            if policy.drawing == "systematic" and self.stage == "judge":
+            if whole:
                 logs = self._in_a_row(logs, chances)
             rows = decide(policy, work.version, self.stage, logs, chances, decided_at=work.now)
-            waits = np.bincount(
-                chances.group[np.isnan(chances.probability)], minlength=len(policy.groups)
-            ).tolist()
             if self.stage == "judge":
-                work.waiting.update(dict(zip(policy.groups, waits, strict=True)))
+                waits = chances.group[np.isnan(chances.probability)]
+                work.waiting.update(policy.groups[group] for group in waits.tolist())
             self.spent += float(pc.sum(rows["probability"]).as_py() or 0.0)
             if rows.num_rows:
                 work.write(self.stage, rows)
 
+    def _prepare(self, logs: pa.Table) -> pa.Table:
+        """The logs with chances of failing for features, by the day's model; the first ones open the day."""
+        policy = self.surveyor.policy
+        if not self.begun:
+            self.begun = True
+            self.known = self.work.sources.days.read(policy.name, self.work.version, self.stage, self.day)
+            self.spent = self.surveyor.spent(self.day)
+        if not self.surveyor.grouping.features:
+            return logs
+        if not self.known:
+            self._fix()
+        return with_chances(logs, self.surveyor.model(self.day, self.known))
+
     def _give(self, logs: pa.Table) -> tuple[pa.Table, Chances]:
         """The logs and their chances; what can be fixed now is, where some have none."""
-        found = self._chances(logs)
-        if not self.tried and np.isnan(found[1].probability).any():
-            self.tried = True
+        chances = self.surveyor.policy.chances(self.stage, logs, self.known)
+        if not self.tried and np.isnan(chances.probability).any():
             self._fix()
-            found = self._chances(logs)
-        return found
-
-    def _chances(self, logs: pa.Table) -> tuple[pa.Table, Chances]:
-        if self.surveyor.grouping.features and self.known:
-            logs = with_chances(logs, self.surveyor.model(self.day, self.known))
-        return logs, self.surveyor.policy.chances(self.stage, logs, self.known)
+            chances = self.surveyor.policy.chances(self.stage, logs, self.known)
+        return logs, chances
 
     def _fix(self) -> None:
+        if self.tried:
+            return
+        self.tried = True
         work, policy = self.work, self.surveyor.policy
         over = work.over(self.day)
         day = self.surveyor.read_day(self.day, over=over, include_open=work.include_open, known=self.known)
@@ -272,7 +279,7 @@ def _has_rows(table: pa.Table) -> bool:
 
 def _as_one(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """What is drawn in a row must be there together."""
-    if tables := list(filter(_has_rows, batches)):
+    if tables := list(batches):
         yield pa.concat_tables(tables)
 
 

@@ -73,7 +73,9 @@ class Surveyor:
             return None
         return self.sources.risk(self.needs.risk, day, known.get("risk", ""))
 
-    def candidates(self, day: date, since: datetime | None) -> Generator[pa.Table, None, None]:
+    def candidates(
+        self, day: date, since: datetime | None, *, few: bool = False
+    ) -> Generator[pa.Table, None, None]:
         """Logs of the day that are yet to be decided on, as the store knows them."""
         return selections.candidates(
             self.telemetry,
@@ -82,6 +84,7 @@ class Surveyor:
             Window.of_day(day),
             salt=salt_of(self.policy.name, self.stage),
             since=since,
+            few=few,
         )
 
     def count_slices(self, day: date) -> list[dict[str, int]]:

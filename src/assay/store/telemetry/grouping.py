@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from assay.query import Attribute, Condition, Subject
 from assay.records import Stage, Unit, Window
 from assay.store.telemetry.condition import compile_condition, compile_subject
+from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.embeddings import cells_of
 from assay.store.telemetry.features import FEATURES
+from assay.store.telemetry.rows import utc
 from assay.store.telemetry.scope import LOGS, bind_scope
 
 SEPARATOR = "\x1f"
@@ -54,6 +56,24 @@ class Rows(NamedTuple):
     sql: str
     asked: tuple[str, ...]
     params: dict[str, Any]
+
+
+def divide(t: Telemetry, unit: Unit, window: Window, most: int) -> list[Window]:
+    """The window in pieces of whole minutes that hold about so many settled logs each: the embedded engine
+    gives a statement's rows only when it has them all."""
+    rows = t.query(
+        "SELECT toDateTime64(toStartOfMinute(started), 6, 'UTC') AS minute, count() AS logs FROM signals "
+        "WHERE unit = {unit:String} AND started >= {start:DateTime64(6, 'UTC')} "
+        "AND started < {end:DateTime64(6, 'UTC')} GROUP BY minute ORDER BY minute",
+        bind_scope(unit, window),
+    ).to_pylist()
+    starts, held = [window.start], 0
+    for row in rows:
+        if held and held + row["logs"] > most:
+            starts.append(utc(row["minute"]))
+            held = 0
+        held += row["logs"]
+    return [Window(start=a, end=b) for a, b in zip(starts, [*starts[1:], window.end], strict=True)]
 
 
 def read_facts(grouping: Grouping, stage: Stage, window: Window, *, since: datetime | None = None) -> Rows:

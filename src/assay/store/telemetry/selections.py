@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from assay.records import Selection, Stage, Unit, Window
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.grouping import Grouping, Rows, read_facts
+from assay.store.telemetry.grouping import Grouping, Rows, divide, read_facts
 from assay.store.telemetry.receipts import note_decisions
 from assay.store.telemetry.rows import utc
 from assay.store.telemetry.scope import JUDGE, LOGS, NEAR, bind_around, bind_scope, decided
@@ -20,6 +20,9 @@ DRAW: Final = (
     "if(occasion = 0, '', concat(':', toString(occasion))), ':', log_id)), 1, 8))) / 18446744073709551616"
 )
 """A log's permanent random number; `assay.sampling.draw` computes the same."""
+
+MOST: Final = 50_000
+"""So many logs are read by one statement, about: with all that a model reads they take some 50 MB."""
 
 LATER: Final = "toIntervalSecond(1)"
 """Facts that are computed anew by a backfill are stamped a moment later: nothing came in since."""
@@ -45,6 +48,7 @@ def candidates(
     *,
     salt: str,
     since: datetime | None = None,
+    few: bool = False,
 ) -> Generator[pa.Table, None, None]:
     """Settled logs that the policy, of whatever version, has yet to decide on, in batches: those it has
     not decided at the stage, and those whose facts have changed since. For stage `label`: of those
@@ -53,9 +57,16 @@ def candidates(
     Columns: log_id, started, facts_at, `occasion` (0 at first), `missed` (the chance that no earlier
     occasion selected it), draw, at stage `label` the judge's `stratum`, "" where another version gave
     it, and what the grouping asks for. With `since` only those whose facts were computed then or
-    later."""
+    later. Many are read piece by piece, unless they are known to be `few`."""
+    for piece in [window] if few else divide(t, grouping.unit, window, MOST):
+        yield from _candidates(t, grouping, stage, piece, salt, since)
+
+
+def _candidates(
+    t: Telemetry, grouping: Grouping, stage: Stage, window: Window, salt: str, since: datetime | None
+) -> Iterator[pa.Table]:
     facts = read_facts(grouping, stage, window, since=since)
-    some = "" if since is None else f" AND log_id GLOBAL IN (SELECT log_id FROM {facts.source})"
+    some = f" AND log_id GLOBAL IN (SELECT log_id FROM {facts.source})"
     earlier = (
         "SELECT log_id, toUInt32(if(min(occasion) = 0, max(occasion) + 1, 0)) AS occasions, "
         "exp(sum(log1p(-probability))) AS passed, "
@@ -81,18 +92,19 @@ def survey(
     that this version decided on where `own`.
 
     Alike ones are counted together, unless the features of each are asked for."""
-    facts = read_facts(grouping, stage, window)
-    judged = f"{JUDGE}{' WHERE policy_version = {version:String}' if own else ''}"
-    rows = facts.sql if stage == "judge" else f"SELECT f.*, j.stratum, j.logs {_judged(facts, judged)}"
-    asked = [*facts.asked, *(["stratum"] if stage == "label" else [])]
-    listed = ", ".join(asked)
-    number = "1." if stage == "judge" else "logs"
-    if grouping.features:
-        sql = f"SELECT {listed}, {number} AS logs FROM ({rows})"
-    else:
-        by = f" GROUP BY {listed}" if asked else ""
-        sql = f"SELECT {listed}{', ' if asked else ''}sum({number}) AS logs FROM ({rows}){by}"
-    yield from _stream(t, grouping, f"{sql} SETTINGS join_use_nulls = 0", facts.params)
+    for piece in divide(t, grouping.unit, window, MOST) if grouping.features else [window]:
+        facts = read_facts(grouping, stage, piece)
+        judged = f"{JUDGE}{' WHERE policy_version = {version:String}' if own else ''}"
+        rows = facts.sql if stage == "judge" else f"SELECT f.*, j.stratum, j.logs {_judged(facts, judged)}"
+        asked = [*facts.asked, *(["stratum"] if stage == "label" else [])]
+        listed = "".join(f"{name}, " for name in asked)
+        number = "1." if stage == "judge" else "logs"
+        if grouping.features:
+            sql = f"SELECT {listed}{number} AS logs FROM ({rows})"
+        else:
+            by = f" GROUP BY {', '.join(asked)}" if asked else ""
+            sql = f"SELECT {listed}sum({number}) AS logs FROM ({rows}){by}"
+        yield from _stream(t, grouping, f"{sql} SETTINGS join_use_nulls = 0", facts.params)
 
 
 def count_logs(t: Telemetry, grouping: Grouping, window: Window) -> int:
@@ -152,9 +164,10 @@ def last_decided(t: Telemetry, policy: str) -> datetime | None:
 
 
 class Fresh(NamedTuple):
-    """A UTC day of which logs were settled, from the `first` computation to the `last`."""
+    """A UTC day of which so many `logs` were settled, at most, from the `first` computation to the `last`."""
 
     day: date
+    logs: int
     first: datetime
     last: datetime
 
@@ -162,12 +175,13 @@ class Fresh(NamedTuple):
 def settled_since(t: Telemetry, unit: Unit, since: datetime) -> list[Fresh]:
     """The days of which logs were settled at that moment or later, in order."""
     rows = t.query(
-        "SELECT toDate(started) AS day, min(computed_at) AS first, max(computed_at) AS last FROM signals "
-        "WHERE unit = {unit:String} AND computed_at >= {since:DateTime64(6, 'UTC')} AND is_deleted = 0 "
+        "SELECT toDate(started) AS day, count() AS logs, min(computed_at) AS first, "
+        "max(computed_at) AS last FROM signals WHERE unit = {unit:String} "
+        "AND computed_at >= {since:DateTime64(6, 'UTC')} AND is_deleted = 0 "
         "GROUP BY day ORDER BY day",
         {"unit": unit, "since": since},
     ).to_pylist()
-    return [Fresh(row["day"], utc(row["first"]), utc(row["last"])) for row in rows]
+    return [Fresh(row["day"], row["logs"], utc(row["first"]), utc(row["last"])) for row in rows]
 
 
 def read_reached(t: Telemetry, policy: str) -> datetime | None:
@@ -245,9 +259,7 @@ def _judged(facts: Rows, judged: str) -> str:
     )
 
 
-def _stream(
-    t: Telemetry, grouping: Grouping, sql: str, params: Mapping[str, Any]
-) -> Generator[pa.Table, None, None]:
+def _stream(t: Telemetry, grouping: Grouping, sql: str, params: Mapping[str, Any]) -> Iterator[pa.Table]:
     for batch in t.stream(sql, params):
         table = pa.Table.from_batches([batch])
         yield table.rename_columns([grouping.column(name) for name in table.column_names])
