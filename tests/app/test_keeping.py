@@ -251,6 +251,7 @@ def test_whole_days_go_by_their_class(aged: Application, telemetry: Telemetry) -
     assert {(one.table, one.what, one.days, one.first) for one in done.removed} == {
         ("otel_traces", "rows", 3, days[31]),
         ("interactions", "rows", 3, days[31]),
+        ("embeddings", "rows", 3, days[31]),
         ("signals", "rows", 1, days[31]),
         ("selections", "rows", 1, days[31]),
         ("receipts", "rows", 1, days[31]),

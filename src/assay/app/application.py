@@ -165,7 +165,8 @@ class Application(Desk):
         with in_turn(self._deciding, progress):
             with in_turn(self._settling, progress):
                 flow.settle(self._parts, progress)
-            meaning.try_to_embed(self._parts, progress)
+            with in_turn(self._embedding, progress):
+                meaning.try_to_embed(self._parts, progress)
             window = self._window(request.range, whole=True)
             done = tuple(flow.sample(self._parts, policy, window, progress) for policy in policies)
         self._reports.clear()
@@ -222,6 +223,7 @@ class Application(Desk):
         with (
             in_turn(self._judging, progress),
             in_turn(self._deciding, progress),
+            in_turn(self._embedding, progress),
             in_turn(self._settling, progress),
         ):
             done = keeping.forget(self._parts, self._door, request, progress)

@@ -6,6 +6,7 @@ from typing import Final
 
 from assay.store.telemetry import baselines, drafts, intake, receipts, schema
 from assay.store.telemetry.derive import PRESENT, Derived, view_of
+from assay.store.telemetry.embeddings import CENTRES, EMBEDDINGS
 from assay.store.telemetry.migrations import HISTORY
 from assay.store.telemetry.schema import Table, Topology, create_table, create_view, local_name
 
@@ -15,6 +16,8 @@ TABLES: Final[tuple[Table, ...]] = (
     schema.SIGNALS,
     schema.SELECTIONS,
     schema.SCORES,
+    EMBEDDINGS,
+    CENTRES,
     receipts.RECEIPTS,
     drafts.DRAFTS,
     baselines.BASELINES,
