@@ -20,6 +20,7 @@ class Server:
     def __init__(self, rounds: int, **failing: list[Exception]) -> None:
         self.steps: list[str] = []
         self.done = threading.Event()
+        self.troubles: list[tuple[str, str]] = []
         self._rounds = rounds
         self._failing = failing
 
@@ -39,6 +40,9 @@ class Server:
 
     def retain(self, request: object) -> RetainReport:
         return RetainReport(removed=(), dry_run=False)
+
+    def note_trouble(self, step: str, what: str) -> None:
+        self.troubles.append((step, what))
 
     def _step(self, name: str) -> None:
         self.steps.append(name)
@@ -93,4 +97,10 @@ def test_what_stays_wrong_is_told_once(caplog: pytest.LogCaptureFixture) -> None
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
         "assay.toml was changed",
         "metrics.py was changed",
+    ]
+    failing = "policies could not decide"
+    assert server.troubles == [
+        (failing, "assay.toml was changed"),
+        (failing, "metrics.py was changed"),
+        (failing, ""),
     ]

@@ -418,6 +418,7 @@ class FakePages(FakeDesk, FakeTalk):
         self.listed: list[dict[str, Any]] = []
         self.summed: list[tuple[Any, ...]] = []
         self.page: dict[str, Any] = {}
+        self.trouble: tuple[str, ...] = ()
         self.open = OpenPage(interactions=0, conversations=0, failed=0, rows=(), minutes=())
         self.windows: list[Window | None] = []
 
@@ -464,6 +465,9 @@ class FakePages(FakeDesk, FakeTalk):
         hours = (HourPolicy(hour=START, accounting=small), HourPolicy(hour=MADE_AT, accounting=lost))
         of = tuple(one.accounting for one in self.answer.metrics if policy == "daily")
         return PolicyBooks(accounting=made, hours=hours, metrics=of)
+
+    def troubles(self) -> tuple[str, ...]:
+        return self.trouble
 
     def policies(self) -> tuple[PolicyInfo, ...]:
         self._fail()

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import pytest
 from starlette.testclient import TestClient
-from tests.web.fake import HOSTILE_ID, REPORT, FakePages
+from tests.web.fake import HOSTILE_ID, REPORT, SCRIPT, FakePages
 
 from assay.errors import StoreUnreachable
 from assay.web.guard import HEADERS
@@ -179,7 +179,8 @@ def test_logs_list_and_its_next_page(client: TestClient, pages: FakePages) -> No
 
 def test_interactions_link_to_their_turn(client: TestClient) -> None:
     assert (
-        f"{CONVERSATION}?{urlencode({'turn': HOSTILE_ID})}#turn-{quote(HOSTILE_ID, safe='')}" in read(client, "/logs?unit=interaction").links()
+        f"{CONVERSATION}?{urlencode({'turn': HOSTILE_ID})}#turn-{quote(HOSTILE_ID, safe='')}"
+        in read(client, "/logs?unit=interaction").links()
     )
 
 
@@ -269,6 +270,12 @@ def test_operations_show_books_that_do_not_add_up(client: TestClient) -> None:
     assert "The books of metric tone do not add up" in page.text
     whole = client.get("/operations").text
     assert whole.count('<span class="badge bad">') == whole.count('class="lost"') == 1
+
+
+def test_operations_show_what_goes_wrong_by_itself(client: TestClient, pages: FakePages) -> None:
+    pages.trouble = (f"policies could not decide: {SCRIPT}",)
+    page = read(client, "/operations")
+    assert f"policies could not decide: {SCRIPT}" in page.text
 
 
 def test_operations_show_what_each_policy_did(client: TestClient) -> None:

@@ -64,10 +64,19 @@ class Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._completing = Completing(parts)
+        self._troubles: dict[str, str] = {}
 
     @property
     def project(self) -> str:
         return self._parts.project
+
+    def note_trouble(self, step: str, what: str) -> None:
+        """What goes wrong with a step that a server takes by itself; an empty text: nothing any more."""
+        self._troubles[step] = what
+
+    def troubles(self) -> tuple[str, ...]:
+        """What goes wrong with the steps that a server takes by itself."""
+        return tuple(f"{step}: {what}" for step, what in self._troubles.items() if what)
 
     # --- the logs -----------------------------------------------------------------------------
 

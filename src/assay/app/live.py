@@ -29,14 +29,16 @@ def settle_regularly(application: Application, every_s: float, *, sample: bool =
     Each pass also sees to it that the first page finds its report made, and once an hour what is older
     than `[retention]` keeps is removed. Without `sample`, policies decide only when they are told to."""
     stop = threading.Event()
+    told = application.note_trouble
     steps = [
-        _Step("conversations could not be settled", lambda: application.settle(SettleRequest())),
+        _Step("conversations could not be settled", lambda: application.settle(SettleRequest()), told),
         _Step(
             "requests could not be embedded, policies tell their logs apart less",
             lambda: application.embed(EmbedRequest(limit=EMBEDDED)),
+            told,
         ),
-        _Step("policies could not decide", application.decide),
-        _Step("the first page could not be prepared", application.prepare),
+        _Step("policies could not decide", application.decide, told),
+        _Step("the first page could not be prepared", application.prepare, told),
     ]
     if not sample:
         del steps[2]
@@ -61,11 +63,13 @@ def settle_regularly(application: Application, every_s: float, *, sample: bool =
 
 
 class _Step:
-    """One step of every pass. What goes wrong is told when it begins, not at every pass."""
+    """One step of every pass. What goes wrong is logged when it begins, not at every pass, and noted as
+    long as it lasts."""
 
-    def __init__(self, failing: str, do: Callable[[], object]) -> None:
+    def __init__(self, failing: str, do: Callable[[], object], note: Callable[[str, str], None]) -> None:
         self._failing = failing
         self._do = do
+        self._note = note
         self._told = ""
 
     def take(self, again_s: float) -> None:
@@ -78,10 +82,12 @@ class _Step:
             if self._is_news(repr(error)):
                 log.exception("%s, trying again in %g s", self._failing, again_s)
         else:
-            self._told = ""
+            self._is_news("")
 
     def _is_news(self, what: str) -> bool:
         known, self._told = self._told, what
+        if what != known:
+            self._note(self._failing, what)
         return what != known
 
 

@@ -107,6 +107,10 @@ class Pages(Protocol):
         """What a policy did with every log, by the hour, and the books of the metrics that follow it."""
         ...
 
+    def troubles(self) -> tuple[str, ...]:
+        """What goes wrong with the steps that the server takes by itself."""
+        ...
+
     def policies(self) -> tuple[PolicyInfo, ...]:
         """Every policy, those of assay.toml first."""
         ...

@@ -38,7 +38,7 @@ def operations(site: Site, request: Request) -> Response:
         chosen_policy="" if metric else policy,
         policies=policies,
         followed=_followed(report, policies),
-        open_books=open_books(report, policies),
+        alarms=[*site.app.troubles(), *open_books(report, policies)],
         days=by_day(hours),
     )
 
