@@ -254,7 +254,8 @@ def test_what_is_said_is_heard_in_every_language(open_project: Open) -> None:
         "hedges": ("output", "To my knowledge: no", "Quizás mañana", "Möglicherweise"),
         "empty_promise": ("output", "I've issued it", "Le llamaremos mañana", "Ich kümmere mich darum"),
     }
-    spans, expected = [], {}
+    spans: list[dict[str, Any]] = []
+    expected: dict[str, str] = {}
     for name, (side, *texts) in said.items():
         for text in texts:
             number = len(spans) + 1

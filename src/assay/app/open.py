@@ -28,8 +28,8 @@ from assay.metrics.base import Metric
 from assay.metrics.load import Team, load_team
 from assay.query import Names, parse, suggest
 from assay.records import MetricInfo, Price
-from assay.sampling.groups import group_logs
 from assay.sampling.base import Policy
+from assay.sampling.groups import group_logs
 from assay.sampling.load import load_policy
 from assay.signals import (
     Thresholds,
