@@ -253,6 +253,7 @@ def test_whole_days_go_by_their_class(aged: Application, telemetry: Telemetry) -
         ("interactions", "rows", 3, days[31]),
         ("embeddings", "rows", 3, days[31]),
         ("signals", "rows", 1, days[31]),
+        ("baselines", "rows", 1, days[31]),
         ("selections", "rows", 1, days[31]),
         ("receipts", "rows", 1, days[31]),
         ("signals", "texts", 2, days[30]),
