@@ -60,6 +60,11 @@ document.addEventListener("click", async (event) => {
 // One turn is the current one: its spans are open beside it.
 let current = -1;
 const traceOf = (turn) => document.querySelector(`.trace[data-of="${turn.dataset.turn}"]`);
+const reveal = (element, frame) => {
+  const box = element.getBoundingClientRect();
+  const seen = frame.getBoundingClientRect();
+  if (box.top < seen.top || box.bottom > seen.bottom) frame.scrollTop += box.top - seen.top - 60;
+};
 const choose = (index, { scroll = false } = {}) => {
   if (index < 0 || index >= turns.length) return;
   if (index !== current) {
@@ -80,11 +85,8 @@ const choose = (index, { scroll = false } = {}) => {
       trace.dataset.ours = "1"; // what the reader has opened stays open
     }
     const side = trace.closest(".talk-side");
-    if (getComputedStyle(side).position === "sticky") {
-      const box = trace.getBoundingClientRect();
-      const frame = side.getBoundingClientRect();
-      if (box.top < frame.top || box.bottom > frame.bottom) side.scrollTop += box.top - frame.top - 60;
-    }
+    reveal(trace.querySelector("summary"), trace.closest(".traces"));
+    if (getComputedStyle(side).position === "sticky") reveal(trace.querySelector("summary"), side);
   }
   if (scroll) {
     turns[current].scrollIntoView({ block: "start" });
