@@ -139,7 +139,7 @@ class _Run:
         self._ears = hearing.listen_for(signals, "conversation", words)
         self._of_talks = facts.raised(signals, "conversation", words, self._ears.heard)
         select = compare.select_interactions(of_interactions.sql, ears, tongues, familiar=bool(known))
-        self._interactions = _insert(t, select)
+        self._interactions = f"{_insert(t, select)}, query_plan_enable_optimizations = 0"
         self._shared |= of_interactions.params | compare.bind_compared(words, ears, tongues, known)
         self._of_talks.params.update(self._ears.params)
 
