@@ -66,7 +66,7 @@ YARDSTICK: Final = (
     "WHERE unit = 'conversation' AND toDate(started) = {day:Date}"
 )
 PARTS: Final[list[dict[str, Any]]] = [
-    {"kind": "exhaustive", "when": "signal.error and signal.frustrated"},
+    {"kind": "exhaustive", "when": "signal.error and signal.frustrated", "at_most": 40},
     {"kind": "uniform", "share": 0.3},
     {"kind": "importance", "share": 0.5},
     {"kind": "rare", "by": "version", "at_least": 10},
