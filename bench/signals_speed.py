@@ -23,18 +23,18 @@ from typing import Any
 
 from bench.tree import Watch
 
-TOPICS = """order parcel refund invoice account password delivery address ticket booking flight hotel contract
-payment card balance statement subscription upgrade warranty repair device screen battery router signal
-meeting calendar report table column query server error message customer agent product price discount voucher
-store branch opening hours policy insurance claim doctor appointment prescription result sample
-""".split()
+TOPICS = (
+    "order parcel refund invoice account password delivery address ticket booking flight hotel contract "
+    "payment card balance statement subscription upgrade warranty repair device screen battery router meeting "
+    "calendar report table column query server error agent product price discount voucher branch hours policy claim"
+)
 
 
 def words() -> list[str]:
     """Everyday words, as often as they are in texts, and the nouns of a help desk."""
     from assay.signals import load_words
 
-    return [*(word for word in load_words()["common"] if word.isascii()), *TOPICS, *TOPICS]
+    return [*(word for word in load_words()["common"] if word.isascii()), *TOPICS.split(), *TOPICS.split()]
 
 
 def phrases() -> list[str]:
@@ -60,26 +60,32 @@ def text(salt: int) -> str:
 TRACE = "lower(hex(sipHash128(n, {day:UInt32})))"
 TALK = "concat('c', lower(hex(cityHash64(intDiv(n, 5) * 2 + (n % 5 > 2), {day:UInt32}))))"
 AT = "addMicroseconds({base:DateTime64(6, 'UTC')}, toInt64(n * (80000000000 / {count:UInt32})))"
-MESSAGE = "concat('[{\"role\":\"', '{0}', '\",\"parts\":[{\"type\":\"text\",\"content\":', toJSONString({1}), '}]}]')"
+MESSAGE = (
+    'concat(\'[{"role":"\', \'{0}\', \'","parts":[{"type":"text","content":\', toJSONString({1}), \'}]}]\')'
+)
 
 
 def spans() -> str:
     """The spans of a day: an agent, a call of a model, a call of a tool."""
-    asked, answered = (MESSAGE.replace("{0}", who).replace("{1}", text(s)) for who, s in (("user", 1), ("assistant", 2)))
+    asked, answered = (
+        MESSAGE.replace("{0}", who).replace("{1}", text(salt))
+        for who, salt in (("user", 1), ("assistant", 2))
+    )
     agent = (
         f"map('gen_ai.operation.name', 'invoke_agent', 'gen_ai.conversation.id', {TALK}, 'user.id', "
         f"concat('u', toString(cityHash64(intDiv(n, 9)) % 20000)), 'gen_ai.input.messages', {asked}, "
         f"'gen_ai.output.messages', {answered})"
     )
     chat = (
-        "map('gen_ai.operation.name', 'chat', 'gen_ai.request.model', 'gpt-4o-mini', 'gen_ai.usage.input_tokens', "
-        "toString(300 + cityHash64(n) % 900), 'gen_ai.usage.output_tokens', toString(cityHash64(n, 1) % 300), "
+        "map('gen_ai.operation.name', 'chat', 'gen_ai.request.model', 'gpt-4o-mini', "
+        "'gen_ai.usage.input_tokens', toString(300 + cityHash64(n) % 900), "
+        "'gen_ai.usage.output_tokens', toString(cityHash64(n, 1) % 300), "
         "'gen_ai.response.finish_reasons', '[\"stop\"]', 'gen_ai.provider.name', 'openai')"
     )
     tool = (
         "map('gen_ai.operation.name', 'execute_tool', 'gen_ai.tool.name', 'find_order', "
         "'gen_ai.tool.call.arguments', concat('{\"order\":', toString(n), '}'), 'gen_ai.tool.call.result', "
-        "'{\"status\":\"on its way\"}')"
+        '\'{"status":"on its way"}\')'
     )
     columns = {
         "Timestamp": f"toDateTime64({AT}, 9, 'UTC')",
@@ -127,7 +133,8 @@ def title(sql: str) -> str:
     if flat.startswith("INSERT INTO signals"):
         if " 1 FROM (" in flat[:1500] and "toIntervalMicrosecond(1), 1" in flat:
             return "INSERT INTO signals, taken back"
-        return "INSERT INTO signals, " + ("conversations" if "conversation_started" in flat else "interactions")
+        unit = "conversations" if "conversation_started" in flat else "interactions"
+        return f"INSERT INTO signals, {unit}"
     return flat[:70]
 
 
@@ -155,8 +162,9 @@ def settle(folder: Path, count: int) -> None:
             cpu_s, took_s = time.process_time() - before, time.monotonic() - began
         each = 1e6 * cpu_s / done.interactions
         print(
-            f"settled: {done.interactions:,} interactions, {done.conversations:,} conversations, {took_s:.1f} s, "
-            f"{each:.0f} us of processor time an interaction, peak {watch.peak_mb:,.0f} MB; {load()}"
+            f"settled: {done.interactions:,} interactions, {done.conversations:,} conversations, "
+            f"{took_s:.1f} s, {each:.0f} us of processor time an interaction, "
+            f"peak {watch.peak_mb:,.0f} MB; {load()}"
         )
         clock.show(done.interactions)
         yardstick(t)
@@ -199,9 +207,9 @@ def rows() -> str:
 
 CONVERSATIONS = (
     "INSERT INTO signals (unit, log_id, conversation_id, started, ended, service, user_id, turns, spans, "
-    "errors, latency_ms, input, output, computed_at) SELECT 'conversation', conversation_id, conversation_id, "
-    "min(started), max(ended), any(service), any(user_id), count(), sum(spans), sum(errors), "
-    "max(latency_ms), argMin(input, started), argMax(output, started), max(computed_at) FROM signals "
+    "errors, latency_ms, input, output, computed_at) SELECT 'conversation', conversation_id, "
+    "conversation_id, min(started), max(ended), any(service), any(user_id), count(), sum(spans), "
+    "sum(errors), max(latency_ms), argMin(input, started), argMax(output, started), max(computed_at) FROM signals "
     "WHERE unit = 'interaction' AND toDate(started) = toDate({base:DateTime64(6, 'UTC')}) "
     "GROUP BY conversation_id"
 )
@@ -215,7 +223,8 @@ def again(folder: Path, count: int, days: int) -> None:
         last = datetime.now(UTC).date()
         for day in range(days):
             base = datetime.combine(last - timedelta(days=days - day), datetime.min.time(), UTC)
-            params = {"day": day, "base": base, "count": count // days, "words": words(), "phrases": phrases()}
+            params = {"day": day, "base": base, "count": count // days}
+            params |= {"words": words(), "phrases": phrases()}
             for statement in (rows(), CONVERSATIONS):
                 t.command(statement, params)
         yardstick(t)
