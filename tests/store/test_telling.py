@@ -72,8 +72,8 @@ def test_searches_that_find_nothing_are_counted(telemetry: Telemetry) -> None:
 
 def test_the_same_call_again_is_counted_where_its_arguments_are_known(telemetry: Telemetry) -> None:
     def call(number: int, name: str, **told: Any) -> dict[str, Any]:
-        operation = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": name}
-        return span(f"tool{number}", "root", name="tool", **operation, **told)
+        operation: dict[str, Any] = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": name}
+        return span(f"tool{number}", "root", name="tool", **{**operation, **told})
 
     row = interaction(
         telemetry,
@@ -93,7 +93,7 @@ def test_the_type_of_an_error_leads_its_message(telemetry: Telemetry) -> None:
 
 
 def test_a_comment_is_what_people_wrote(telemetry: Telemetry) -> None:
-    def said(number: int, who: str, why: str) -> dict[str, str]:
+    def said(number: int, who: str, why: str) -> dict[str, Any]:
         prefix = f"annotations__{number}__annotation__"
         return {f"{prefix}name": "thumbs", f"{prefix}explanation": why, f"{prefix}annotator_kind": who}
 

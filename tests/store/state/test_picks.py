@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from assay.records import Pick
+from assay.records import Pick, Unit
 from assay.store.state import State
 from assay.store.state.picks import add_picks, count_picks, list_picks, picked_among, remove_picks
 
@@ -32,7 +32,11 @@ def test_units_and_projects_are_apart(state: State) -> None:
     assert [count_picks(state, *which) for which in PLACES] == [0, 1, 1]
 
 
-PLACES = (("shop", "conversation"), ("shop", "interaction"), ("desk", "conversation"))
+PLACES: tuple[tuple[str, Unit], ...] = (
+    ("shop", "conversation"),
+    ("shop", "interaction"),
+    ("desk", "conversation"),
+)
 
 
 def test_many_are_found_and_removed(state: State) -> None:

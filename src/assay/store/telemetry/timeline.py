@@ -37,7 +37,8 @@ def read_lines(t: Telemetry, trace_ids: Sequence[str], limit: int) -> list[dict[
     tokens = ", ".join(f"toUInt64OrNull(tupleElement(pair.2, '{name}')) AS {name}" for name in TOKENS)
     sql = (
         "SELECT lines.*, names.name AS name FROM ("
-        f"SELECT trace_id, among, pair.1 AS span_id, {told}, {tokens} FROM ({facts})) AS lines LEFT JOIN ({names}) AS names USING (trace_id, span_id) "
+        f"SELECT trace_id, among, pair.1 AS span_id, {told}, {tokens} FROM ({facts})) AS lines "
+        f"LEFT JOIN ({names}) AS names USING (trace_id, span_id) "
         "ORDER BY trace_id, start_ns <= 0, start_ns, end_ns DESC, span_id"
     )
     return t.query(sql, {"ids": list(trace_ids), "limit": limit}).to_pylist()
