@@ -5,9 +5,9 @@
 
 `settle` writes spans, three an interaction, texts of 200 to 600 characters of English words of which one in
 twenty holds a phrase that a signal listens for, and settles them: the processor time of each statement.
-`again` writes as many interactions as rows of `signals`, two in five of them the first of a conversation,
-and computes all their signals anew; memory is the process's own. The yardstick of both is the same rows
-copied from one table into an empty one, which is the least that writing them costs."""
+`again` writes as many interactions as rows of `signals`, unless the folder has some, two in five of them
+the first of a conversation, and computes all their signals anew; memory is the process's own. The yardstick
+of both is a day's rows copied into an empty table, which is the least that writing them costs."""
 
 from __future__ import annotations
 
@@ -174,7 +174,9 @@ def yardstick(t: Any) -> None:
     t.command("DROP TABLE IF EXISTS yardstick")
     t.command("CREATE TABLE yardstick AS signals")
     before = time.process_time()
-    t.command("INSERT INTO yardstick SELECT * FROM signals WHERE unit = 'interaction'")
+    newest = "(SELECT max(toDate(started)) FROM signals)"
+    copied = f"SELECT * FROM signals WHERE unit = 'interaction' AND toDate(started) = {newest}"
+    t.command(f"INSERT INTO yardstick {copied}")
     (row,) = t.query("SELECT count() AS n FROM yardstick").to_pylist()
     print(f"yardstick: {1e6 * (time.process_time() - before) / max(row['n'], 1):.1f} us a row")
     t.command("DROP TABLE yardstick")
@@ -221,7 +223,8 @@ def again(folder: Path, count: int, days: int) -> None:
     with opened(folder) as application:
         t = application._parts.telemetry
         last = datetime.now(UTC).date()
-        for day in range(days):
+        there = t.query("SELECT count() AS n FROM signals").to_pylist()[0]["n"]
+        for day in range(0 if there else days):
             base = datetime.combine(last - timedelta(days=days - day), datetime.min.time(), UTC)
             params = {"day": day, "base": base, "count": count // days}
             params |= {"words": words(), "phrases": phrases()}
