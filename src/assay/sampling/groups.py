@@ -21,11 +21,13 @@ from assay.query import (
     walk,
 )
 from assay.query.names import ALIASES
-from assay.records import Stage
+from assay.records import EVENTS, Stage
 from assay.sampling.base import Policy, version_of
 from assay.store.telemetry.grouping import Grouping
 
 ATTRIBUTE: Final = re.compile(r'attr\["(.+)"\]', re.DOTALL)
+EVALUATED: Final = "evaluation."
+"""So begin the names of attributes that hold what somebody said of a log."""
 
 
 def group_logs(
@@ -45,16 +47,18 @@ def group_logs(
         (name, _read(f"{named}, {_called(policy, name)}", when, parse))
         for name, when in needs.conditions.items()
     )
-    where = _read(f"{named}, where", policy.where, parse) if policy.where else None
-    changing = bool(conditions or needs.slices or needs.risk is not None)
+    where = _read_where(f"{named}, where", policy.where, parse) if policy.where else None
+    slices = tuple(tuple(_subject(named, fact) for fact in by) for by in needs.slices)
+    changing = bool(conditions or slices or needs.risk is not None)
     drawn = any(_tells_draws(condition) for _, condition in conditions)
+    drawn |= any(_is_evaluation(subject) for by in slices for subject in by)
     return Grouping(
         policy=policy.name,
         version=version_of(policy),
         unit=policy.unit,
         where=where,
         conditions=conditions,
-        slices=tuple(tuple(_subject(named, fact) for fact in by) for by in needs.slices),
+        slices=slices,
         cell=needs.cell,
         features=needs.risk is not None,
         again=changing and not drawn,
@@ -75,6 +79,18 @@ def _read(where: str, text: str, parse: Callable[[str], Condition]) -> Condition
     return condition
 
 
+def _read_where(where: str, text: str, parse: Callable[[str], Condition]) -> Condition:
+    """Which logs a policy is about must not depend on what was drawn: scored ones would leave or enter, and
+    no weight would be right."""
+    condition = _read(where, text, parse)
+    if tells_scores(condition):
+        raise ConfigError(
+            f"{where}: scores and labels are there of logs that were drawn, so they can't say which logs a "
+            "policy is about"
+        )
+    return condition
+
+
 def _called(policy: Policy, name: str) -> str:
     """What settings call the condition of that name."""
     part, _, stratum = name.partition(".")
@@ -84,9 +100,22 @@ def _called(policy: Policy, name: str) -> str:
     return f"part {part}, stratum {stratum}" if stratum else f"part {part}"
 
 
+def tells_scores(condition: Condition) -> bool:
+    """Whether it asks for scores or labels."""
+    return any(isinstance(part, ScoreIs | HasScore) for part in walk(condition))
+
+
 def _tells_draws(condition: Condition) -> bool:
     """Whether it may depend on what was drawn: such a log's chance must not be looked at again."""
-    return any(isinstance(part, ScoreIs | HasScore) for part in walk(condition))
+    said = any(_is_evaluation(getattr(part, "subject", None)) for part in walk(condition))
+    return said or tells_scores(condition)
+
+
+def _is_evaluation(subject: Subject | None) -> bool:
+    """Whether it is what somebody evaluated; what merely happened (`EVENTS`) is not."""
+    if not isinstance(subject, Attribute) or not subject.key.startswith(EVALUATED):
+        return False
+    return subject.key.removeprefix(EVALUATED) not in EVENTS
 
 
 def _subject(where: str, fact: str) -> Subject:
