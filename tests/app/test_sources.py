@@ -64,6 +64,10 @@ def test_a_day_is_fixed_once_with_its_model(
     days = make_sources(parts, policy).days
     fixed = days.read("daily", done.policy_version, "judge", DAY)
     assert fixed["risk"].startswith("prior-")
+    assert fixed["metric"] == "short"
+    served = make_sources(parts, policy).risk("short", DAY, fixed["risk"])
+    assert served is not None
+    assert served.version == fixed["risk"]
     assert fixed["logs"] == 100
     chances = telemetry.query("SELECT log_id, probability FROM selections FINAL").to_pylist()
     by_id = {row["log_id"]: row["probability"] for row in chances}

@@ -391,7 +391,8 @@ def test_neyman_goes_by_past_scores(telemetry: Telemetry, put_logs: Put, put_sco
 
 def test_days_are_kept_apart_by_policy_version_stage_and_day() -> None:
     days = OwnDays()
-    days.write("daily", "v1", "judge", DAY, {"a": 1})
+    assert days.write("daily", "v1", "judge", DAY, {"a": 1}, {}) == {"a": 1}
+    assert days.write("daily", "v1", "judge", DAY, {"a": 2}, {}) == {"a": 1}
     assert days.read("daily", "v1", "judge", DAY) == {"a": 1}
     for other in (
         ("other", "v1", "judge", DAY),

@@ -28,7 +28,8 @@ def make_sources(parts: Parts, policy: Policy) -> Sources:
     def find_risk(name: str, day: date, version: str) -> Risk | None:
         key = (name, day, version)
         if key not in models:
-            models[key] = _risk(parts, find_metric(name), day, version)
+            kept = risk.load(parts.state, parts.project, name, day, version) if name and version else None
+            models[key] = kept or _risk(parts, find_metric(name), day, version)
         return models[key]
 
     return Sources(
@@ -60,8 +61,10 @@ class StateDays:
             parts.state, parts.project, policy=policy, version=version, stage=stage, day=day
         )
 
-    def write(self, policy: str, version: str, stage: Stage, day: date, parameters: Parameters) -> None:
-        write_policy_day(
+    def write(
+        self, policy: str, version: str, stage: Stage, day: date, parameters: Parameters, known: Parameters
+    ) -> Parameters:
+        return write_policy_day(
             self.parts.state,
             self.parts.project,
             policy=policy,
@@ -69,5 +72,6 @@ class StateDays:
             stage=stage,
             day=day,
             parameters=parameters,
+            known=known,
             now=self.parts.clock(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -38,6 +38,8 @@ from assay.store.telemetry.selections import (
 Parse = Callable[[str], Condition]
 Words = Mapping[str, Sequence[str]]
 JUST_AFTER: Final = timedelta(milliseconds=1)
+ATTEMPTS: Final = 3
+"""So often a day's parameters are made anew where somebody else has fixed some meanwhile."""
 NOTHING: Final = ("decided", "judge", "label")
 
 
@@ -251,9 +253,12 @@ class _Batches:
         work, policy = self.work, self.surveyor.policy
         over = work.over(self.day)
         day = self.surveyor.read_day(self.day, over=over, include_open=work.include_open, known=self.known)
-        if (fixed := policy.fix(self.stage, day)) != self.known:
-            work.sources.days.write(policy.name, work.version, self.stage, self.day, fixed)
-            self.known = fixed
+        for _ in range(ATTEMPTS):
+            fixed = policy.fix(self.stage, replace(day, known=self.known))
+            if fixed == self.known:
+                return
+            days, known = work.sources.days, self.known
+            self.known = days.write(policy.name, work.version, self.stage, self.day, fixed, known)
 
     def _in_a_row(self, logs: pa.Table, chances: Chances) -> pa.Table:
         """The logs of the day that are decided on for the first time, drawn together."""

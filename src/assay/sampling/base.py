@@ -60,7 +60,8 @@ class Day:
     before, `usual` how many there were a week before, 0 if unknown. What needs the whole day waits for
     its end, unless `include_open`. `known` are the parameters that are fixed already; `decided`, of a
     policy that has one probability in each group, those that it has decided with. `risk` is the
-    model's version; `spread` has the columns `when.NAME`, `logs`, `mean` and `deviation` of past scores.
+    model's version, "" where there is none, and `metric` whose failures it foretells; `spread` has the
+    columns `when.NAME`, `logs`, `mean` and `deviation` of past scores.
     """
 
     day: date
@@ -72,6 +73,7 @@ class Day:
     known: Parameters = field(default_factory=dict)
     decided: Mapping[str, float] = field(default_factory=dict)
     risk: str = ""
+    metric: str = ""
     spread: pa.Table | None = None
 
 
@@ -118,7 +120,8 @@ class Policy(Protocol):
 
     def fix(self, stage: Stage, day: Day) -> Parameters:
         """The day's parameters: all that are known, as they are, and those that can be fixed now. `risk`
-        among them is the version of the model that makes `chance`; without it there is none yet."""
+        and `metric` among them are the model that makes `chance`; where `risk` is "" none does, whatever
+        comes to be known later."""
         ...
 
     def chances(self, stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:

@@ -134,6 +134,7 @@ class Composed:
         scales = _solve(self._sum(logs, fixed), counts(logs), self.budget)
         return {
             "risk": day.risk,
+            "metric": day.metric,
             "logs": total * more,
             "scales": {
                 "share": scales.share / more,

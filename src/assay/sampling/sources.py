@@ -18,7 +18,12 @@ class Days(Protocol):
         """What is fixed of the day; empty if nothing is."""
         ...
 
-    def write(self, policy: str, version: str, stage: Stage, day: date, parameters: Parameters) -> None: ...
+    def write(
+        self, policy: str, version: str, stage: Stage, day: date, parameters: Parameters, known: Parameters
+    ) -> Parameters:
+        """Fix the day's parameters, made where `known` were fixed; returns what is fixed now. Where somebody
+        has fixed others meanwhile, those stand."""
+        ...
 
 
 class OwnDays:
@@ -30,8 +35,12 @@ class OwnDays:
     def read(self, policy: str, version: str, stage: Stage, day: date) -> Parameters:
         return self._kept.get((policy, version, stage, day), {})
 
-    def write(self, policy: str, version: str, stage: Stage, day: date, parameters: Parameters) -> None:
-        self._kept[policy, version, stage, day] = parameters
+    def write(
+        self, policy: str, version: str, stage: Stage, day: date, parameters: Parameters, known: Parameters
+    ) -> Parameters:
+        if self.read(policy, version, stage, day) == known:
+            self._kept[policy, version, stage, day] = parameters
+        return self.read(policy, version, stage, day)
 
 
 def _no_risk(metric: str, day: date, version: str) -> Risk | None:

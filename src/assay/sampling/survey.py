@@ -64,14 +64,17 @@ class Surveyor:
             known=known,
             decided={} if known else self._fixed(window),
             risk="" if model is None else model.version,
+            metric=self._metric(known),
             spread=self._spread(day),
         )
 
     def model(self, day: date, known: Parameters) -> Risk | None:
-        """The model that serves the day: the one it was fixed with, or else the newest."""
-        if self.needs.risk is None:
+        """The model that serves the day: the one it was fixed with, none if it was fixed without, or else
+        the newest."""
+        if self.needs.risk is None or known.get("risk") == "":
             return None
-        return self.sources.risk(self.needs.risk, day, known.get("risk", ""))
+        name = known.get("metric") or self.needs.risk
+        return self.sources.risk(name, day, known.get("risk", ""))
 
     def candidates(
         self, day: date, since: datetime | None, *, few: bool = False
@@ -97,6 +100,14 @@ class Surveyor:
     def spent(self, day: date) -> float:
         """How many of the day's logs are expected to be drawn so far."""
         return selections.spent(self.telemetry, self.grouping, self.stage, Window.of_day(day))
+
+    def _metric(self, known: Parameters) -> str:
+        """Whose failures are foretold: a headline that changes does not change a day that is fixed."""
+        name = self.needs.risk
+        if name is None or "metric" in known:
+            return str(known.get("metric", ""))
+        info = self.sources.metric(name)
+        return name if info is None else info.name
 
     def _count(self, window: Window, model: Risk | None, *, own: bool = False) -> pa.Table:
         """What the policy needs of the window's logs, alike ones together, with their number `logs`."""

@@ -32,17 +32,24 @@ def write_policy_day(
     stage: str,
     day: date,
     parameters: Mapping[str, Any],
+    known: Mapping[str, Any] | None = None,
     now: datetime,
-) -> None:
-    """Fix the day's parameters, or what is to be added to them: what is fixed already stays as it is."""
+) -> Mapping[str, Any]:
+    """Fix the day's parameters, made where `known` were fixed; returns what is fixed now. Where that is
+    something else by now, nothing is written: numbers of two makings don't belong together."""
     key = {"project": project, "policy": policy, "version": version, "stage": stage, "day": day}
     with state.write() as connection:
         ensure_project(connection, project, now)
         if insert_once(connection, POLICY_DAYS, key | {"parameters": dict(parameters), "fixed_at": now}):
-            return
+            return parameters
         here = _key(project, policy, version, stage, day)
-        known = connection.execute(select(POLICY_DAYS.c.parameters).where(*here)).scalar_one()
-        connection.execute(update(POLICY_DAYS).where(*here).values(parameters={**parameters, **known}))
+        query = select(POLICY_DAYS.c.parameters).where(*here).with_for_update()
+        fixed: Mapping[str, Any] = connection.execute(query).scalar_one()
+        if fixed != (known or {}):
+            return fixed
+        kept = {**parameters, **fixed}
+        connection.execute(update(POLICY_DAYS).where(*here).values(parameters=kept))
+        return kept
 
 
 def _key(project: str, policy: str, version: str, stage: str, day: date) -> tuple[Any, ...]:
