@@ -13,7 +13,19 @@ import pytest
 from scipy.special import expit
 
 from assay.records import MetricInfo, Severity
-from assay.sampling.risk import COMMON_CHANCE, EPOCH, fit_risk, load, prior_risk, read_risk, ready
+from assay.sampling import risk
+from assay.sampling.risk import (
+    CHOSEN_FROM,
+    COMMON_CHANCE,
+    EPOCH,
+    FloatArray,
+    fit_risk,
+    load,
+    prior_risk,
+    read_risk,
+    ready,
+)
+from assay.stats.logistic import CrossFit, Prior, Rows, cross_fit
 from assay.store.state import State, open_state
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.features import FACTS, FEATURES, NAMED, SPOKEN, WIDTH
@@ -118,6 +130,41 @@ def test_rows_of_one_outcome_still_give_chances_inside_zero_and_one(failing: flo
     rows = table(100, signals=[["refusal"]] * 100, failed=[failing] * 100)
     chances = read_risk("v", EPOCH, fit_risk(rows, SEVERITIES)).chances(rows)
     assert ((chances > 0) & (chances < 1)).all()
+
+
+def test_the_strength_is_chosen_from_some_of_many_rows_and_all_are_learned_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(7)
+    asked: list[int] = []
+
+    def look(rows: Rows, outcome: FloatArray, priors: list[Prior], fold: Any) -> CrossFit:
+        asked.append(outcome.size)
+        return cross_fit(rows, outcome, priors, fold)
+
+    monkeypatch.setattr(risk, "cross_fit", look)
+    has = rng.random(CHOSEN_FROM + 100) < 0.3
+    failed = rng.random(has.size) < np.where(has, 0.3, 0.03)
+    rows = table(
+        has.size, signals=[["error"] if yes else [] for yes in has], failed=failed.astype(float).tolist()
+    )
+    learned = fit_risk(rows, SEVERITIES)
+    assert asked == [CHOSEN_FROM]
+    assert (learned["rows"], learned["failures"]) == (has.size, failed.sum())
+    found = read_risk("v", EPOCH, learned).chances(table(2, signals=[["error"], []]))
+    assert found == pytest.approx([0.3, 0.03], abs=0.03)
+
+
+def test_a_number_without_end_is_one_that_is_not_known() -> None:
+    rng = np.random.default_rng(7)
+    cost = np.where(rng.random(1_000) < 0.01, np.inf, rng.random(1_000))
+    failed = (rng.random(1_000) < 0.2).astype(float)
+    rows = table(1_000, facts={"cost_usd": cost.tolist()}, failed=failed.tolist())
+    learned = read_risk("v", EPOCH, fit_risk(rows, SEVERITIES))
+    chances = learned.chances(table(2, facts={"cost_usd": [float("inf"), float("-inf")]}))
+    assert chances == pytest.approx([0.2, 0.2], abs=0.15)
+    before = read_risk("prior", EPOCH, prior_risk(SEVERITIES))
+    assert before.chances(table(1, facts={"cost_usd": [float("inf")]})) == pytest.approx(COMMON_CHANCE)
 
 
 def test_the_same_rows_make_the_same_model_and_none_take_none() -> None:
