@@ -131,6 +131,8 @@ def test_not_binds_before_and_and_before_or() -> None:
 @pytest.mark.parametrize(
     ("text", "position", "said"),
     [
+        ('input contains "a\ud83d"', 17, "half a character (U+D83D)"),
+        ('attr["\udfff"] = "x"', 6, "half a character (U+DFFF)"),
         ("", 0, "empty"),
         ("turns >", 7, "found the end"),
         ("turns > 3 and", 13, "expected a condition"),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from assay.errors import FilterError
+
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def complain(text: str, position: int, what: str) -> FilterError:
@@ -15,13 +19,22 @@ def complain(text: str, position: int, what: str) -> FilterError:
     end = text.find("\n", position)
     line = text[start : len(text) if end < 0 else end]
     before, after = line[: position - start][-60:], line[position - start :][:60]
-    shown = (before + after).replace("\t", " ")
+    shown = _HALVES.sub("\ufffd", (before + after).replace("\t", " "))
     return FilterError(f"{what}\n  {shown}\n  {' ' * len(before)}^", position=position)
 
 
 def unknown(text: str, position: int, noun: str, name: str, known: Iterable[str]) -> FilterError:
     """The error for a name that nothing has, with the nearest that something has."""
     return complain(text, position, f"unknown {noun} `{name}`; {suggest(name, known)}")
+
+
+def refuse_halves(text: str) -> None:
+    """Halves of characters (lone surrogates) can't be written in UTF-8: no store takes them.
+
+    Raises FilterError with the position of the first."""
+    if half := _HALVES.search(text):
+        what = f"half a character (U+{ord(half.group()):04X}) can't be looked for: no text has one"
+        raise complain(text, half.start(), what)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

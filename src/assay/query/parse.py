@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from assay.errors import FilterError
-from assay.query.complain import complain, unknown
+from assay.query.complain import complain, refuse_halves, unknown
 from assay.query.fields import FIELDS
 from assay.query.names import ALIASES, LEVELS, TAG, VIRTUAL, Names, any_of, field_names, priority_is
 from assay.query.text import fold_words
@@ -102,6 +102,7 @@ def parse(text: str, names: Names | None = None) -> Condition:
         raise complain(text, MAX_LENGTH, f"a filter has at most {MAX_LENGTH:,} characters, not {len(text):,}")
     if not text.strip():
         raise FilterError("the filter is empty", position=0)
+    refuse_halves(text)
     return _Reading(text, names or Names()).condition(_read_tree(text), 1)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from assay.errors import FilterError, StoreError, StoreUnreachable
 from assay.query import suggest
-from assay.query.complain import complain
+from assay.query.complain import complain, refuse_halves
 from assay.records import Signal
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.facts import FACTS
@@ -68,6 +68,7 @@ def check_expression(t: Telemetry, name: str, sql: str) -> str:
 
 def _parse(t: Telemetry, sql: str) -> str:
     """The one expression that stands there."""
+    refuse_halves(sql)
     try:
         (row,) = t.query(
             "SELECT formatQuerySingleLine({text:String}) AS written",
@@ -78,7 +79,7 @@ def _parse(t: Telemetry, sql: str) -> str:
     except StoreError as error:
         raise _syntax(sql, str(error)) from None
     written = str(row["written"]).removeprefix("SELECT").strip()
-    if not sql.strip() or not written:
+    if not sql.strip() or written in ("", "()", "tuple()"):
         raise FilterError("sql is empty", position=0)
     return written
 
@@ -121,8 +122,7 @@ def _refuse_more(t: Telemetry, sql: str, written: str) -> None:
     functions: dict[str, None] = {}
     for line in tree[len(_HEAD) :]:
         kind, _, rest = line.strip().partition(" ")
-        if "(alias " in rest and kind != "Literal":
-            alias = rest.partition("(alias ")[2].partition(")")[0]
+        if alias := _alias(kind, rest):
             raise complain(sql, _place(sql, alias), f"`AS {alias}`: an expression has no name here")
         if kind == "Function":
             functions[rest.partition(" (")[0]] = None
@@ -133,6 +133,14 @@ def _refuse_more(t: Telemetry, sql: str, written: str) -> None:
             )
     _refuse_tables(sql, tree)
     _refuse_functions(t, sql, list(functions))
+
+
+def _alias(kind: str, rest: str) -> str:
+    """The name that a part of the expression is given, which would stand for a fact of that name. It comes
+    last; a text may hold the same words."""
+    if " (alias " not in rest or (kind == "Literal" and not rest.endswith(")")):
+        return ""
+    return rest.rpartition(" (alias ")[2].partition(")")[0]
 
 
 def _refuse_tables(sql: str, tree: Sequence[str]) -> None:
