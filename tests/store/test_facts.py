@@ -12,7 +12,7 @@ import pytest
 from tests.store.spans import START, put, trace_id, turn
 from tests.store.test_settle import SIGNALS, rows
 
-from assay.signals import load_languages, load_words
+from assay.signals import find_stems, load_languages, load_words
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.personal import count_personal
 from assay.store.telemetry.settle import settle
@@ -86,6 +86,34 @@ def test_what_no_request_of_the_reference_set_says_is_unfamiliar(
     found = rows(telemetry)
     assert found[trace_id("a")]["unfamiliar"] == 0.0
     assert found[trace_id("b")]["unfamiliar"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "alike"),
+    [
+        ("Welche Maße hat Artikel 0851?", "Welche Maße hat Artikel 6755?", 0.0),
+        ("Where is my parcel 77 from Berlin?", "Where is my parcel 77 from Berlin!", 1.0),
+        ("Where is parcel 77 from Berlin?", "Parcel 77 from Berlin, bought on 3 May: lost?", 0.6),
+        ("Where is parcel 77 from Berlin?", "Where is my parcel from Berlin, courier?", 2 / 3),
+        ("Parcel of 2 shirts, order 1000001", "Parcel of 2 shirts, order 1000002", 0.0),
+        ("Parcel AB1234567 from Berlin", "Parcel AB1234568 from Berlin", 0.0),
+        ("A table for 2 on Friday evening", "A table for 2 on Friday evening, 7 pm", 0.8),
+    ],
+)
+def test_requests_about_other_numbers_are_other_requests(
+    telemetry: Telemetry, run: Callable[..., Any], first: str, second: str, alike: float
+) -> None:
+    put(telemetry, turn("a", "talk", asked=first), turn("b", "talk", minute=1, asked=second))
+    run(words={"common": ["where is my a for on the of from"], "refusal": []})
+    assert rows(telemetry)["talk"]["similarity"] == pytest.approx(alike)
+
+
+def test_a_known_number_is_familiar(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    put(telemetry, turn("a", asked="Artikel 12345678 bitte"), turn("b", asked="Artikel 12345679 bitte"))
+    familiar = find_stems(["Ist Artikel 12345678 da, bitte?"], {"common": []})
+    run(familiar=familiar)
+    found = rows(telemetry)
+    assert (found[trace_id("a")]["unfamiliar"], found[trace_id("b")]["unfamiliar"]) == (0.0, 0.5)
 
 
 def test_a_prompt_that_is_repeated_is_seen(telemetry: Telemetry, run: Callable[..., Any]) -> None:

@@ -52,7 +52,10 @@ _FIELDS = (
         "feedback", "number", "the user's lowest rating, 0 to 1; nothing holds of it where there is none"
     ),
     FieldInfo(
-        "similarity", "number", "how much a request resembles an earlier one of its conversation, 0 to 1"
+        "similarity",
+        "number",
+        "how much a request resembles an earlier one of its conversation, 0 to 1; 0 where each names a number "
+        "that the other does not",
     ),
     FieldInfo("redactions", "number", "places where personal data or a secret was taken out"),
     FieldInfo(
@@ -85,7 +88,7 @@ _FIELDS = (
     FieldInfo(
         "output_similarity",
         "number",
-        "how much an answer resembles an earlier one of its conversation, 0 to 1",
+        "the same of an answer and the earlier answers of its conversation",
     ),
     FieldInfo(
         "return_similarity",

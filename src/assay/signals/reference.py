@@ -47,7 +47,9 @@ commonest words, or by their script, from one file each in `assay/signals/langua
 _TAIL = """
 `similarity` compares the words of a request that say something (the list `common` is left out, words count
 by their first six letters) with those of each earlier request of the conversation: twice the shared words
-over all of both. Requests with fewer than three such words count only where they are the same.
+over all of both. A word with a digit counts whole, and where each of two requests names a number that the
+other does not, they are about two things and share nothing. Where one has only two such words, both must
+have the same two; requests of a single one (`refund`, said again) never count.
 
 ## What clients report
 

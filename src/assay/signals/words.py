@@ -3,6 +3,7 @@ without code."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
@@ -13,6 +14,9 @@ SCRIPT = "script:"
 
 STEM = 6
 """Words of two requests are the same if they share this many first letters."""
+
+DIGIT = re.compile("[0-9]")
+"""What a word holds that counts as a number: it is compared whole."""
 
 
 def load_words(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, tuple[str, ...]]:
@@ -51,12 +55,11 @@ def list_translations() -> dict[str, tuple[str, ...]]:
 
 
 def find_stems(requests: Sequence[str], words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """What the requests are about: the first letters of every word that says something, each once."""
+    """What the requests are about: the first letters of every word that says something, and the whole of one
+    with digits, each once."""
     common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
-    stems = {
-        word[:STEM] for request in requests for word in fold_words(request).split() if word not in common
-    }
-    return tuple(sorted(stems))
+    said = {word for request in requests for word in fold_words(request).split()} - common
+    return tuple(sorted({word if DIGIT.search(word) else word[:STEM] for word in said}))
 
 
 def _read(folder: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -32,22 +32,34 @@ def stems_of(words: str) -> str:
 
 
 def stem(word: str) -> str:
-    """A word as similarity knows it."""
-    return f"cityHash64(substringUTF8({word}, 1, {STEM}))"
+    """A word as similarity knows it: an odd hash of the whole of one that holds a digit, an even one of the
+    first letters of another."""
+    whole = f"bitOr(cityHash64({word}), 1)"
+    return f"if(match({word}, '[0-9]'), {whole}, cityHash64(substringUTF8({word}, 1, {STEM})) * 2)"
 
 
 def hash_stems(t: Telemetry, stems: Sequence[str]) -> list[int]:
-    """What the store makes of stems, of which each is a word's first letters."""
+    """What the store makes of stems, of which each is a word's first letters, or all of one with digits."""
     sql = f"SELECT arrayMap(word -> {stem('word')}, {{stems:Array(String)}}) AS hashes"
     hashes: list[int] = t.query(sql, {"stems": list(stems)}).to_pylist()[0]["hashes"] if stems else []
     return hashes
 
 
 def highest(stems: str, others: str) -> str:
-    """The highest Dice coefficient of a text's words and those of another one."""
-    counts = f"least(length({stems}), length(other)) >= 3 OR (length({stems}) = 2 AND {stems} = other)"
-    dice = f"2 * length(arrayIntersect({stems}, other)) / (length({stems}) + length(other))"
-    return f"arrayMax(arrayPushBack(arrayMap(other -> if({counts}, {dice}, 0.), {others}), 0.))"
+    """The highest Dice coefficient of a text's words and those of another one.
+
+    Texts that each name a number which the other does not are about two things: they share nothing."""
+    counts = f"(least(length({stems}), length(other)) >= 3 OR (length({stems}) = 2 AND {stems} = other))"
+    shared = f"arrayIntersect({stems}, other)"
+    fewest = f"least({_numbers(stems)}, {_numbers('other')})"
+    dice = f"2 * length({shared}) / (length({stems}) + length(other))"
+    alike = f"if({counts} AND {_numbers(shared)} >= {fewest}, {dice}, 0.)"
+    return f"arrayMax(arrayPushBack(arrayMap(other -> {alike}, {others}), 0.))"
+
+
+def _numbers(stems: str) -> str:
+    """How many words with digits are among them."""
+    return f"arrayCount(hash -> bitTest(hash, 0), {stems})"
 
 
 def runs_of(words: str, seed: str) -> str:
