@@ -16,6 +16,7 @@ from assay.query import AnyTurn, Condition, InConversation, fold_words, holds, p
 from assay.records import Unit, Window
 from assay.store.telemetry.condition import compile_condition, folded_words, listens
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.hearing import listen
 
 NOW = START + timedelta(days=2)
 MAP = pa.map_(pa.string(), pa.string())
@@ -318,6 +319,19 @@ def test_a_long_word_list_is_searched_whole(filled: Telemetry) -> None:
     where = compile_condition(parse("input mentions @long"), words=words)
     rows = filled.query(f"SELECT log_id FROM signals FINAL WHERE {where.sql}", where.params)
     assert rows.column("log_id").to_pylist() == ["log-6"]
+
+
+@pytest.mark.parametrize(("phrases", "length"), [(1_200, 8), (400, 45), (600, 300), (1, 7_000)])
+def test_a_list_of_long_phrases_is_heard_whole(embedded: Telemetry, phrases: int, length: int) -> None:
+    long = [f"phrase {number} ".ljust(length, "é") for number in range(phrases)]
+    words = {"long": long, "odd": ["humanity"]}
+    ears = listen([parse("input mentions @odd"), parse("input mentions @long")], words)
+    found = [ears.heard["input", name] for name in ("long", "odd")]
+    for said in (long[0], long[-1], "humanity", "phrase"):
+        sql = f"SELECT {{said:String}} AS input, {folded_words('input')} AS folded_input"
+        sql = f"SELECT {ears.hits['hits_input']} AS hits_input FROM ({sql})"
+        table = embedded.query(f"SELECT {found[0]}, {found[1]} FROM ({sql})", ears.params | {"said": said})
+        assert [bool(column[0].as_py()) for column in table.columns] == [said in long, said == "humanity"]
 
 
 def test_what_is_heard_already_is_not_searched_again() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
@@ -42,7 +42,9 @@ from assay.records import Unit, Window
 from assay.store.telemetry.search import SEARCHED, has_runs, has_words, is_run
 
 PHRASES: Final = 500
-"""Phrases of a word list in one pattern. One pattern of many is far faster than a search for each."""
+PATTERN_BYTES: Final = 8_000
+"""Phrases of a word list in one pattern, and its length, about: one pattern of many is far faster than a
+search for each, and one of more than 16,000 characters is refused."""
 
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2299, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -210,8 +212,7 @@ class _Compiler:
         return self._stored and text in SEARCHED
 
     def _mentions(self, part: Mentions) -> str:
-        phrases = sorted({fold_words(phrase) for phrase in phrases_of(self._words, part.words)})
-        # A folded phrase is letters, marks, digits and spaces: nothing in it means anything in a pattern.
+        phrases = phrases_of(self._words, part.words)
         if not phrases:
             return "0"
         patterns: list[str] = []
@@ -220,8 +221,7 @@ class _Compiler:
             if known := self._heard.get((text, part.words)):
                 return known
             if not patterns:
-                parts = (phrases[start : start + PHRASES] for start in range(0, len(phrases), PHRASES))
-                patterns.extend(self._bind("String", "|".join(some)) for some in parts)
+                patterns.extend(self._bind("String", pattern) for pattern in patterns_of(phrases))
             return " OR ".join(f"match({self._words_of(text)}, {pattern})" for pattern in patterns)
 
         return self._search(part.subject, hear)
@@ -309,6 +309,22 @@ class _Compiler:
     def _need_stored(self, what: str) -> None:
         if not self._stored:
             raise FilterError(f"{what} can't be asked for where signals are defined: use facts")
+
+
+def patterns_of(phrases: Iterable[str]) -> list[str]:
+    """Patterns for any of the phrases, in folded words.
+
+    A folded phrase is letters, marks, digits and spaces: nothing in it means anything in a pattern."""
+    patterns: list[list[str]] = []
+    size = 0
+    for phrase in sorted({fold_words(phrase) for phrase in phrases}):
+        length = len(phrase.encode()) + 1
+        if not patterns or size + length > PATTERN_BYTES or len(patterns[-1]) == PHRASES:
+            patterns.append([])
+            size = 0
+        patterns[-1].append(phrase)
+        size += length
+    return ["|".join(some) for some in patterns]
 
 
 def lowered(text: str) -> str:

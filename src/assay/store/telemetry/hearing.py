@@ -7,22 +7,32 @@ script in which it alone is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from assay.query import Condition, fold_words, phrases_of
 from assay.records import Signal, Unit
-from assay.store.telemetry.condition import PHRASES, Heard, listens
+from assay.store.telemetry.condition import Heard, listens, patterns_of
 from assay.store.telemetry.dialect import Stage
 
 SCRIPT: Final = "script:"
 """What begins the word of a language that names a script."""
 
-SPOKEN: Final = 2
+NEAR: Final = "near:"
+"""What begins one that names a language too much alike."""
+
+SPOKEN: Final = 3
 """So many different words of a language must stand in a text before it counts as being in it."""
 
+AHEAD: Final = 2
+"""And so many more than of any other language."""
+
 WRITTEN: Final = 0.3
-"""And so much of its letters must be of the language's script: Japanese is written with Chinese ones too."""
+"""So much of a text's letters must be of the scripts of a language that is known by them."""
+
+SHORT_CHARS: Final = 20
+"""A text shorter than this in a script that another language is written with, among others, may be in that
+one: a few Chinese signs are Japanese as well."""
 
 READ_CHARS: Final = 2_000
 """How much of a text is looked at for its script."""
@@ -55,7 +65,7 @@ def listen(conditions: Sequence[Condition], words: Mapping[str, Sequence[str]]) 
         patterns: list[str] = []
         for name in (name for of, name in pairs if of == column):
             first = len(patterns) + 1
-            patterns += _patterns(phrases_of(words, name))
+            patterns += patterns_of(phrases_of(words, name))
             places = list(range(first, len(patterns) + 1))
             heard[column, name] = f"hasAny(hits_{column}, {places})" if places else "0"
         if patterns:
@@ -71,32 +81,25 @@ def listen_for(
     return listen([condition for signal, condition in signals if condition and signal.unit == unit], words)
 
 
-def _patterns(phrases: Sequence[str]) -> list[str]:
-    """A folded phrase is letters, marks, digits and spaces: nothing in it means anything in a pattern."""
-    folded = sorted({fold_words(phrase) for phrase in phrases})
-    return ["|".join(folded[start : start + PHRASES]) for start in range(0, len(folded), PHRASES)]
-
-
 class Tongues(NamedTuple):
-    """How languages are told apart: by words, and by scripts that a language alone is written in."""
+    """How languages are told apart: by words, and by scripts. `own` are the scripts in which a language alone
+    is written, where it shares others: one letter of them is enough to tell."""
 
     codes: tuple[str, ...]
     params: dict[str, Any]
     scripts: dict[str, str]
+    own: dict[str, str]
 
 
 def learn(languages: Mapping[str, Sequence[str]]) -> Tongues:
     """Languages by code, each with its words or scripts, as the store asks for them.
 
     A word is worth 1 in the byte of each of its languages, so that one sum counts for all of them."""
-    scripts: dict[str, str] = {}
+    written = {code: _marked(languages[code], SCRIPT) for code in languages}
     spoken: list[str] = []
     worth: dict[str, int] = {}
     for code in sorted(languages):
-        own = [word.removeprefix(SCRIPT) for word in languages[code] if word.startswith(SCRIPT)]
-        words = {fold_words(word) for word in languages[code] if not word.startswith(SCRIPT)} - {" "}
-        if own:
-            scripts[code] = "".join(f"\\\\p{{{script}}}" for script in own)
+        words = {fold_words(word) for word in languages[code] if not word.startswith((SCRIPT, NEAR))} - {" "}
         if words and len(spoken) < MAX_LANGUAGES:
             for word in sorted(words)[:MAX_WORDS]:
                 worth[word] = worth.get(word, 0) + (1 << 8 * len(spoken))
@@ -106,7 +109,51 @@ def learn(languages: Mapping[str, Sequence[str]]) -> Tongues:
         "tongue_worth": list(worth.values()),
         "tongue_codes": spoken,
     }
-    return Tongues(tuple(spoken), params if spoken else {}, scripts)
+    # Of two languages of which one has all scripts of the other, the one with more is asked for first.
+    scripts = {code: written[code] for code in sorted(written, key=lambda c: (-len(written[c]), c))}
+    shared = {code: _of_others(code, written) for code in scripts}
+    alike = {(code, near) for code in languages for near in _marked(languages[code], NEAR)}
+    parts = {(code, other) for code in scripts for other in shared[code] if scripts[code] < scripts[other]}
+    return Tongues(
+        tuple(spoken),
+        (params if spoken else {}) | {"tongue_near": _both(alike), "tongue_parts": _both(parts)},
+        {code: _letters(some) for code, some in scripts.items() if some},
+        {
+            code: _letters(own)
+            for code, others in shared.items()
+            if others and (own := scripts[code] - frozenset().union(*(scripts[other] for other in others)))
+        },
+    )
+
+
+def _marked(lines: Sequence[str], mark: str) -> frozenset[str]:
+    return frozenset(line.removeprefix(mark) for line in lines if line.startswith(mark))
+
+
+def _of_others(code: str, written: Mapping[str, frozenset[str]]) -> list[str]:
+    """The other languages that are written in one of its scripts."""
+    return [other for other in sorted(written) if other != code and written[other] & written[code]]
+
+
+def _letters(scripts: frozenset[str]) -> str:
+    return "".join(f"\\\\p{{{script}}}" for script in sorted(scripts))
+
+
+def _both(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Pairs of languages as texts, each in both orders."""
+    return sorted({f"{one} {other}" for pair in pairs for one, other in (pair, pair[::-1])})
+
+
+def tell_other_language() -> str:
+    """Whether the answer is in another language than the request: not where either is unknown, or the two
+    are easily taken for each other."""
+    pair = "concat(spoken_input, ' ', spoken_output)"
+    short = f"least(lengthUTF8(input), lengthUTF8(output)) < {SHORT_CHARS}"
+    return (
+        "toUInt8(spoken_input != '' AND spoken_output != '' AND spoken_input != spoken_output "
+        f"AND NOT has({{tongue_near:Array(String)}}, {pair}) "
+        f"AND NOT (has({{tongue_parts:Array(String)}}, {pair}) AND {short}))"
+    )
 
 
 def tell_language(tongues: Tongues, column: str) -> tuple[Stage, Stage]:
@@ -121,7 +168,8 @@ def tell_language(tongues: Tongues, column: str) -> tuple[Stage, Stage]:
         f"arrayMap(l -> toUInt8(bitAnd(bitShiftRight(worth_{column}, 8 * l), 255)), "
         f"range({len(tongues.codes)}))"
     )
-    clear = f"arrayMax(c) >= {SPOKEN} AND countEqual(c, arrayMax(c)) = 1"
+    ahead = f"arrayCount(n -> n > toInt16(arrayMax(c)) - {AHEAD}, c) = 1"
+    clear = f"arrayMax(c) >= {SPOKEN} AND {ahead}"
     code = f"if({clear}, {{tongue_codes:Array(String)}}[indexOf(c, arrayMax(c))], '')"
     by_words = f"arrayMap(c -> {code}, [{counts}])[1]"
     return {f"worth_{column}": worth}, {f"spoken_{column}": _by_script(tongues, column, by_words)}
@@ -135,6 +183,10 @@ def _by_script(tongues: Tongues, column: str, otherwise: str) -> str:
     others = f"arrayFilter(t -> match(t, '{FOREIGN}'), if(isValidASCII({column}), [], [{text}]))"
     letters = "lengthUTF8(replaceRegexpAll(t, '[^{0}]+', ''))"
     every = f"{letters.format(ANY_LETTER)} * {WRITTEN}"
-    found = ", ".join(f"{letters.format(script)} > a, '{code}'" for code, script in tongues.scripts.items())
+    told = {code: f" AND match(t, '[{own}]')" for code, own in tongues.own.items()}
+    found = ", ".join(
+        f"{letters.format(script)} > a{told.get(code, '')}, '{code}'"
+        for code, script in tongues.scripts.items()
+    )
     script = f"arrayMap(t -> arrayMap(a -> multiIf({found}, ''), [{every}])[1], {others})[1]"
     return f"arrayMap(s -> if(s != '', s, {otherwise}), [{script}])[1]"
