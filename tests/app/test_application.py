@@ -94,6 +94,8 @@ def test_a_side_that_is_not_said_reaches_as_far_as_there_are_logs(open_project: 
     assert ranged(None, before) == (before, 0)
     with pytest.raises(CallerError, match=r"ends .* before it starts"):
         ranged(new, old)
+    with pytest.raises(CallerError, match="0001-01-01 is out of reach; use a time from 1970 to 2199"):
+        ranged(datetime(1, 1, 1, tzinfo=UTC), None)
 
 
 def test_a_clock_that_is_wrong_does_not_hide_the_other_logs(open_project: Open, put_logs: Any) -> None:

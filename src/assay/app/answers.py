@@ -29,6 +29,7 @@ from assay.query import (
     walk,
 )
 from assay.records import Estimate, MetricInfo, MetricReport, Report, Totals, Window
+from assay.records.window import FIRST, LAST
 from assay.store.telemetry import ledger
 from assay.store.telemetry.slices import LONG
 
@@ -113,7 +114,11 @@ def default_window(parts: Parts) -> Window:
 
 def asked_window(parts: Parts, span: Span, *, whole: bool = False) -> Window:
     """The asked range, as far as there are logs on a side that is not said; without one, everything
-    (`whole`) or the last 14 days that have logs. Raises CallerError where it ends before it starts."""
+    (`whole`) or the last 14 days that have logs. Raises CallerError where it ends before it starts, or
+    lies beyond all times that logs have."""
+    for time in (span.since, span.until):
+        if time is not None and not FIRST <= time <= LAST:
+            raise CallerError(f"{time.date()} is out of reach; use a time from 1970 to 2199")
     every = tallies.data_window(parts)
     usual = default_window(parts) if every is None or not whole else every
     start, end = span.since or usual.start, span.until or usual.end
@@ -122,7 +127,9 @@ def asked_window(parts: Parts, span: Span, *, whole: bool = False) -> Window:
     if span.until and not span.since:
         start = min(every.start if every else usual.start, end)
     if end < start:
-        raise CallerError(f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M})")
+        raise CallerError(
+            f"the range ends ({end:%Y-%m-%d %H:%M}) before it starts ({start:%Y-%m-%d %H:%M}); swap the two"
+        )
     return Window(start=start, end=end)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from starlette.datastructures import QueryParams
 
 from assay.errors import FilterError
 from assay.records import Unit, Window
+from assay.records.window import FIRST, LAST
 from assay.web.api import limit_of, unit_of
 from assay.web.numbers import moment, span
-from assay.web.period import FIRST, LAST, window_of
+from assay.web.period import window_of
 
 TIMES = ("last", "since", "until", "from", "to")
 LAST_WORDS = {
@@ -94,7 +95,7 @@ class Asked:
         whole = self.at()
 
         def link(since: datetime, until: datetime) -> str:
-            return f"{whole}&since={_minute(since)}&until={_minute(until)}"
+            return f"{whole}&since={_exact(since)}&until={_exact(until)}"
 
         return link
 
@@ -127,7 +128,7 @@ def read_address(query: QueryParams, now: datetime) -> Asked:
         unit=unit_of(query.get("unit", "")),
         text=query.get("q", "").strip(),
         window=window_of(query, now),
-        times={name: query[name] for name in TIMES if query.get(name)},
+        times={name: said for name in TIMES if (said := query.get(name, "").strip())},
         columns=tuple(name for name in query.getlist("col") if name) if "col" in query else None,
         after=query.get("after", ""),
         limit=query.get("limit", ""),
@@ -141,8 +142,9 @@ def marked(text: str, problem: FilterError) -> tuple[str, str, str]:
     return text[:place], text[place : place + 1] or "␣", text[place + 1 :]
 
 
-def _minute(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H%%3A%M}"
+def _exact(at: datetime) -> str:
+    at = at.astimezone(UTC).replace(tzinfo=None)
+    return quote(at.isoformat(timespec="auto" if at.second or at.microsecond else "minutes"))
 
 
 def _short(start: datetime, end: datetime) -> str:

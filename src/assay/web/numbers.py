@@ -107,8 +107,7 @@ def exact(when: datetime) -> str:
 
 def span(window: Window) -> str:
     """`7 – 20 Nov 2025`: the days that a window touches."""
-    days = window.days() or [Window.of_day(window.start.astimezone(UTC).date())]
-    first, last = days[0].start, days[-1].start
+    first, last = window.first_day, window.last_day
     if first == last:
         return f"{day(first)} {first.year}"
     left = str(first.day) if (first.year, first.month) == (last.year, last.month) else day(first)

@@ -3,18 +3,19 @@ the second excluded; `last` is a length of time up to now."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
 
 from assay.errors import CallerError
 from assay.records import Window
+from assay.records.window import FIRST, LAST
 from assay.web.numbers import span
 
 PRESETS_DAYS = (1, 7, 14, 30, 90)
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
+WAYS = (("last",), ("since", "until"), ("from", "to"))
+"""The ways to say a period."""
 
 LASTS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168, "30d": 720}
 """What `last` may say, in hours."""
@@ -47,35 +48,38 @@ class Period(NamedTuple):
 def window_of(query: QueryParams, now: datetime | None = None) -> Window | None:
     """The window that an address asks for; None where it asks for none.
 
-    Raises CallerError where a day or time can't be read or they are in the wrong order."""
+    Raises CallerError where a day or time can't be read or is out of reach, where they are in the wrong
+    order, and where two windows are asked for."""
+    _one_of(query)
     exact = _times(query) or _last(query, now or datetime.now(UTC))
     if exact is not None:
         return exact
     first, last = _day(query, "from"), _day(query, "to")
-    if first is None and last is None:
+    first, last = first or last, last or first
+    if first is None or last is None:
         return None
-    first = first or last or date.min
-    last = last or first
     if last < first:
         raise CallerError(f"the period ends ({last}) before it starts ({first}); swap from and to")
-    try:
-        end = datetime.combine(last, time(), tzinfo=UTC) + timedelta(days=1)
-    except OverflowError:
-        raise CallerError(f"to={last} is too far in the future; use a day before 9999-12-31") from None
-    return Window(start=datetime.combine(first, time(), tzinfo=UTC), end=end)
+    return Window(start=Window.of_day(first).start, end=Window.of_day(last).end)
 
 
 def period_of(window: Window, *, given: bool) -> Period:
     """What to show for the window on the page; the presets end on its last day."""
-    days = window.days() or [Window.of_day(window.start.astimezone(UTC).date())]
-    last = days[-1].start.date()
+    start, last = window.first_day.isoformat(), window.last_day
     presets = []
     for length in PRESETS_DAYS:
         first = last - timedelta(days=length - 1)
         label = "1 day" if length == 1 else f"{length} days"
-        presets.append(Preset(label, first.isoformat(), last.isoformat(), len(days) == length))
-    first = days[0].start.date()
-    return Period(span(window), first.isoformat(), last.isoformat(), given, tuple(presets))
+        presets.append(Preset(label, first.isoformat(), last.isoformat(), window.day_count == length))
+    return Period(span(window), start, last.isoformat(), given, tuple(presets))
+
+
+def _one_of(query: QueryParams) -> None:
+    """Raises CallerError where the label could say one window and the logs be of another."""
+    given = [[name for name in names if query.get(name, "").strip()] for names in WAYS]
+    if sum(1 for names in given if names) > 1:
+        *names, last = [name for ways in given for name in ways]
+        raise CallerError(f"{', '.join(names)} and {last} say more than one period; keep one of them")
 
 
 def _times(query: QueryParams) -> Window | None:
@@ -89,7 +93,7 @@ def _times(query: QueryParams) -> Window | None:
 
 
 def _last(query: QueryParams, now: datetime) -> Window | None:
-    last = query.get("last", "")
+    last = query.get("last", "").strip()
     if not last:
         return None
     if last not in LASTS:
@@ -103,10 +107,15 @@ def time_of(query: QueryParams, name: str) -> datetime | None:
     if not text:
         return None
     try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
+        read = datetime.fromisoformat(text)
+        time = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except ValueError:
         raise CallerError(f"{name}={text[:40]!r} is no ISO 8601 time; write it as 2025-11-30T14:00") from None
+    except OverflowError:
+        raise _beyond(name, text) from None
+    if not FIRST <= time <= LAST:
+        raise _beyond(name, text)
+    return time
 
 
 def _day(query: QueryParams, name: str) -> date | None:
@@ -114,6 +123,13 @@ def _day(query: QueryParams, name: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise CallerError(f"{name}={text[:40]!r} is not a day; write it as 2025-11-30") from None
+    if not FIRST.date() <= day < LAST.date():
+        raise _beyond(name, text)
+    return day
+
+
+def _beyond(name: str, text: str) -> CallerError:
+    return CallerError(f"{name}={text[:40]} is out of reach; use a time from 1970 to 2199")
