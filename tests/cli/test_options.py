@@ -41,3 +41,24 @@ def test_a_date_to_the_end_of_a_range_is_meant_whole() -> None:
     )
     assert to_span("", "2026-11-01T08:00", NOW).until == datetime(2026, 11, 1, 8, tzinfo=UTC)
     assert to_span("", "24h", NOW).until == NOW - timedelta(hours=24)
+    assert to_span("2026-11-01T20:00", "2026-11-01", NOW).until == datetime(2026, 11, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("2026-11-25", "2026-11-24"),
+        ("2026-11-25T08:00", "2026-11-25T07:59"),
+        ("24h", "7d"),
+        ("2026-11-25", "20261124"),
+    ],
+)
+def test_a_range_that_ends_before_it_starts_is_refused(since: str, until: str) -> None:
+    with pytest.raises(CallerError, match="before it starts .*swap --since and --until"):
+        to_span(since, until, NOW)
+
+
+@pytest.mark.parametrize(("since", "until"), [("0001-01-01", ""), ("", "9999-12-31"), ("", "2200-01-01")])
+def test_a_time_that_no_log_has_is_refused(since: str, until: str) -> None:
+    with pytest.raises(CallerError, match="is out of reach; use a time from 1970 to 2199"):
+        to_span(since, until, NOW)

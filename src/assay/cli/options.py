@@ -11,6 +11,9 @@ import typer
 
 from assay.app.requests import Span
 from assay.errors import CallerError
+from assay.records.window import FIRST, LAST
+
+DAY = timedelta(days=1)
 
 Config = Annotated[
     Path | None,
@@ -39,11 +42,19 @@ Until = Annotated[
 def to_span(since: str, until: str, now: datetime) -> Span:
     """The range that --since and --until name.
 
-    Raises CallerError with the text that is not understood."""
-    end = parse_time(until, now)
-    if end is not None and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", until.strip()):
-        end += timedelta(days=1)
-    return Span(since=parse_time(since, now), until=end)
+    Raises CallerError with the text that is not understood, and where the range ends before it starts."""
+    start, end = parse_time(since, now), parse_time(until, now)
+    whole = end is not None and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", until.strip()) is not None
+    for text, time in ((since, start), (until, end)):
+        if time is not None and not FIRST <= time <= (LAST - DAY if whole else LAST):
+            raise CallerError(f"`{text}` is out of reach; use a time from 1970 to 2199")
+    if end is not None and whole:
+        end += DAY
+    if start is not None and end is not None and (end < start or (whole and end == start)):
+        raise CallerError(
+            f"the range ends ({until.strip()}) before it starts ({since.strip()}); swap --since and --until"
+        )
+    return Span(since=start, until=end)
 
 
 def parse_time(text: str, now: datetime) -> datetime | None:
