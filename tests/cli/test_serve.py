@@ -40,9 +40,7 @@ def test_the_settings_reach_the_server(tmp_path: Path, monkeypatch: pytest.Monke
         given.update(options, app=app)
 
     monkeypatch.setattr("assay.app.open.open_application", lambda settings, command: project)
-    monkeypatch.setattr(
-        "assay.app.live.settle_regularly", lambda application, every_s, *, sample: nullcontext()
-    )
+    monkeypatch.setattr("assay.app.live.settle_regularly", lambda application, every_s, **how: nullcontext())
     monkeypatch.setattr("assay.web.serve.serve", run)
     serve(config=tmp_path)
     assert (given["host"], given["port"]) == ("127.0.0.1", 4444)

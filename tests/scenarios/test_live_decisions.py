@@ -11,7 +11,7 @@ from typing import Any
 from tests.scenarios.project import SETTINGS, Project, Server
 
 WAIT_S = 60.0
-LIVE = SETTINGS.replace("settle_every_s = 3600", "settle_every_s = 0.2").replace(
+LIVE = SETTINGS.replace("settle_every_s = 3600", "settle_every_s = 0.2\ndecide_every_s = 0.2").replace(
     "rate = 1.0\nlabel_rate = 0.5",
     'rate = 0.000001\nstrata = [{ name = "unhappy", when = "signal.negative_feedback", rate = 1.0 }]',
 )

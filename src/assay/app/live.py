@@ -19,25 +19,31 @@ RETAIN_S = 3600.0
 """How often what has outlived its time is removed."""
 EMBEDDED = 10_000
 """Logs that get a vector in one pass: deciding waits for no more."""
+ENOUGH = 200
+"""So many newly settled logs are worth deciding at once: what a decision costs besides is little for each."""
 
 
 @contextmanager
-def settle_regularly(application: Application, every_s: float, *, sample: bool = True) -> Iterator[None]:
+def settle_regularly(
+    application: Application, every_s: float, *, sample: bool = True, decide_every_s: float = 0.0
+) -> Iterator[None]:
     """In a thread, every so often, until the block ends. A step that fails is logged and tried again, and
     keeps no other from its turn.
 
-    Each pass also sees to it that the first page finds its report made, and once an hour what is older
+    Policies decide at first, then once `ENOUGH` logs were settled since or `decide_every_s` has passed. Each
+    pass also sees to it that the first page finds its report made, and once an hour what is older
     than `[retention]` keeps is removed. Without `sample`, policies decide only when they are told to."""
     stop = threading.Event()
     told = application.note_trouble
+    deciding = _Deciding(application, decide_every_s)
     steps = [
-        _Step("conversations could not be settled", lambda: application.settle(SettleRequest()), told),
+        _Step("conversations could not be settled", deciding.settle, told),
         _Step(
             "requests could not be embedded, policies tell their logs apart less",
             lambda: application.embed(EmbedRequest(limit=EMBEDDED)),
             told,
         ),
-        _Step("policies could not decide", application.decide, told),
+        _Step("policies could not decide", deciding.decide, told),
         _Step("the first page could not be prepared", application.prepare, told),
     ]
     if not sample:
@@ -60,6 +66,28 @@ def settle_regularly(application: Application, every_s: float, *, sample: bool =
     finally:
         stop.set()
         thread.join()
+
+
+class _Deciding:
+    """Policies decide on some logs at a time: most of what deciding costs it costs however few they are."""
+
+    def __init__(self, application: Application, every_s: float) -> None:
+        self._application = application
+        self._every_s = every_s
+        self._settled = 0
+        self._decided: float | None = None
+
+    def settle(self) -> None:
+        done = self._application.settle(SettleRequest())
+        self._settled += done.interactions + done.conversations
+
+    def decide(self) -> None:
+        """Where it is worthwhile. What fails is due again at the next pass."""
+        now = time.monotonic()
+        waited = self._decided is None or now - self._decided >= self._every_s
+        if waited or self._settled >= ENOUGH:
+            self._application.decide()
+            self._decided, self._settled = now, 0
 
 
 class _Step:

@@ -41,7 +41,12 @@ def serve(
     try:
         application.door.start()
         with (
-            settle_regularly(application, settings.server.settle_every_s, sample=settings.server.sample),
+            settle_regularly(
+                application,
+                settings.server.settle_every_s,
+                sample=settings.server.sample,
+                decide_every_s=settings.server.decide_every_s,
+            ),
             _grpc(application, settings, host, free=port == 0) as grpc,
         ):
             serve_project(

@@ -74,6 +74,9 @@ class ServerSettings(Section):
     sample: bool = Field(
         True, description="Whether policies decide on logs as they settle; off, `assay sample` does."
     )
+    decide_every_s: float = Field(
+        60.0, ge=0, description="The longest that settled logs wait for a policy; 200 of them wait no longer."
+    )
 
 
 class IngestSettings(Section):
