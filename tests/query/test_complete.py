@@ -130,3 +130,18 @@ def test_whatever_is_offered_may_stand_there(text: str, data: st.DataObject) -> 
 def test_any_text_is_completed_or_not(text: str, cursor: int) -> None:
     for found in complete(text, cursor, KNOWN):
         assert 0 <= found.start <= cursor <= found.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "insert"),
+    [
+        ('version = "v7"', " and "),
+        ("(turns > 1)", " and "),
+        ('attr["plan"]', " contains "),
+        ('attr["plan"]', "= "),
+        ("judged ", "and "),
+        ('version in ("v7"', ", "),
+    ],
+)
+def test_a_word_is_set_apart_from_what_stands_before_it(text: str, insert: str) -> None:
+    assert insert in [found.insert for found in at(f"{text}|")]

@@ -334,6 +334,8 @@ def _ranked(offers: Iterable[_Offer], typed: str) -> list[_Offer]:
 
 
 def _place(offer: _Offer, text: str, typed: _Typed) -> Completion:
-    """The offer in its place; a space that is there already is not doubled."""
+    """The offer in its place; a space that is there already is not doubled, and one that words need is set."""
     end = typed.end + (offer.insert.endswith(" ") and text[typed.end : typed.end + 1] == " ")
-    return Completion(insert=offer.insert, start=typed.start, end=end, kind=offer.kind, meaning=offer.meaning)
+    touches = text[: typed.start].endswith(("'", '"', ")", "]")) and not typed.text
+    insert = f" {offer.insert}" if touches and offer.insert[0].isalpha() else offer.insert
+    return Completion(insert=insert, start=typed.start, end=end, kind=offer.kind, meaning=offer.meaning)
