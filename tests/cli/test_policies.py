@@ -56,8 +56,8 @@ def test_a_policy_is_kept_used_printed_and_forgotten(project: Project, tmp_path:
     ("arguments", "code", "said"),
     [
         (("save", "daily", "--rate", "0.5"), 2, "assay.toml has a policy of this name"),
-        (("save", "odd", "--rate", "0.5", "--where", "turn > 1"), 3, "did you mean `turns`"),
-        (("save", "odd"), 3, "policy odd"),
+        (("save", "odd", "--rate", "0.5", "--where", "turn > 1"), 2, "did you mean `turns`"),
+        (("save", "odd"), 2, "policy odd"),
         (("save", "odd", "--rate", "0.5", "--file", "x.toml"), 2, "leave out rate"),
         (("save", "odd", "--file", "nowhere.toml"), 2, "nowhere.toml"),
         (("show", "dialy"), 2, "did you mean `daily`"),

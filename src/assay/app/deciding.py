@@ -82,7 +82,7 @@ def list_policies(parts: Parts) -> tuple[PolicyInfo, ...]:
 
 
 def save_policy(parts: Parts, request: SavePolicyRequest) -> PolicyInfo:
-    """Keep a policy: it decides from the next pass on. Raises CallerError, ConfigError."""
+    """Keep a policy: it decides from the next pass on. Raises CallerError."""
     parts.policies.save(request.name, request.settings, replace=request.replace, now=parts.clock())
     (made,) = (info for info in list_policies(parts) if (info.name, info.origin) == (request.name, "saved"))
     return made

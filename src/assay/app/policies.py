@@ -77,14 +77,18 @@ class PolicyShelf(Mapping[str, Policy]):
     def save(self, name: str, settings: Mapping[str, Any], *, replace: bool, now: datetime) -> Policy:
         """Keep the policy; it decides from the next pass on.
 
-        Raises CallerError for a name that can't be taken, ConfigError for what is wrong in it."""
+        Raises CallerError for a name that can't be taken, and for what is wrong in it: whoever saves it has
+        just written it, here or in a request."""
         if not NAME.fullmatch(name):
             raise CallerError(
                 f"{name[:80]!r} is no name for a policy: letters, digits and _, no digit first, 64 at most"
             )
         if name in self._given:
             raise CallerError(f"policy {name}: {IN_FILE}; change it there, or choose another name")
-        policy = read_policy(name, settings, self._check)
+        try:
+            policy = read_policy(name, settings, self._check)
+        except ConfigError as error:
+            raise CallerError(str(error)) from error
         if not save_policy(self._state, self._project, name, settings, now=now, replace=replace):
             raise CallerError(f"policy {name} is saved already; choose another name, or replace it")
         return policy

@@ -60,7 +60,13 @@ def _draws(here: str, settings: Mapping[str, Any]) -> tuple[Quota, Quota | None]
     judge = _quota(here, settings, "rate", "size")
     if judge is None:
         raise ConfigError(f"{here}: give a size (expected number a day) or a rate (probability)")
-    return judge, _quota(here, settings, "label_rate", "label_size")
+    label = _quota(here, settings, "label_rate", "label_size")
+    if judge.size is not None and label is not None and label.size is not None and label.size > judge.size:
+        raise ConfigError(
+            f"{here}: people get logs out of those that are drawn for the judge, so label_size = "
+            f"{label.size:g} can't be more than size = {judge.size:g}"
+        )
+    return judge, label
 
 
 def _quota(here: str, settings: Mapping[str, Any], rate_key: str, size_key: str) -> Quota | None:
