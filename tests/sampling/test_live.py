@@ -190,6 +190,43 @@ def test_systematic_policies_wait_for_the_day_s_end(telemetry: Telemetry, put_lo
     assert waits.decided == 0
 
 
+def test_a_systematic_policy_that_waits_for_the_day_s_end_asks_nothing_of_other_days(
+    telemetry: Telemetry, put_logs: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, sources = daily(EVEN, draw="systematic"), Sources()
+    put_logs(ids(100), MORNING, computed_at=MORNING)
+    live(telemetry, policy, MORNING + HOUR, sources)
+    put_logs(ids(50, "yesterday"), MORNING - ONE_DAY, computed_at=NOON)
+    assert live(telemetry, policy, NOON + HOUR, sources).decided == 50
+    put_logs(ids(100, "more"), MORNING, computed_at=NOON + HOUR)
+    asked: list[str] = []
+    stream = telemetry.stream
+
+    def listen(sql: str, params: Any = None) -> Any:
+        asked.append(sql)
+        return stream(sql, params)
+
+    monkeypatch.setattr(telemetry, "stream", listen)
+    assert live(telemetry, policy, NOON + 2 * HOUR, sources).decided == 0
+    assert not asked
+    done = live(telemetry, policy, AFTER, sources)
+    assert (done.decided, done.strata[0].judge) == (200, 20)
+    assert asked
+    asked.clear()
+    assert live(telemetry, policy, AFTER + HOUR, sources).decided == 0
+    assert not asked
+
+
+def test_days_that_ended_while_nobody_looked_are_decided_whole(telemetry: Telemetry, put_logs: Put) -> None:
+    policy, sources = daily(EVEN, draw="systematic"), Sources()
+    put_logs(ids(100), MORNING, computed_at=MORNING)
+    live(telemetry, policy, NOON, sources)
+    put_logs(ids(100, "next"), MORNING + ONE_DAY, computed_at=MORNING + ONE_DAY)
+    put_logs(ids(100, "now"), MORNING + 2 * ONE_DAY, computed_at=MORNING + 2 * ONE_DAY)
+    assert live(telemetry, policy, NOON + 2 * ONE_DAY, sources).decided == 200
+    assert live(telemetry, policy, AFTER + 2 * ONE_DAY, sources).decided == 100
+
+
 # --- late facts ----------------------------------------------------------------------------------
 
 

@@ -94,16 +94,15 @@ def apply_new(
     fresh = settled_since(telemetry, policy.unit, since)
     if not reached and not before:
         fresh = [one for one in fresh if one.day >= since.date()]
-    left: list[datetime] = []
+    whole = work.decide_ended() if policy.drawing == "systematic" else set[date]()
     for number, one in enumerate(fresh):
         progress(f"sample {policy.name}", number, len(fresh))
-        if policy.drawing == "systematic" and work.over(one.day) < 1:
-            left.append(one.first)
-        else:
+        waits = policy.drawing == "systematic" and work.over(one.day) < 1
+        if not waits and one.day not in whole:
             work.decide_day(one.day, since, few=one.logs <= MOST)
     if fresh or reached is None:
         done = max((one.last + JUST_AFTER for one in fresh), default=since)
-        write_reached(telemetry, policy.name, max(since, min([done, *left])))
+        write_reached(telemetry, policy.name, max(since, done))
     return work.report(work.counts)
 
 
@@ -154,6 +153,20 @@ class _Work:
     def over(self, day: date) -> float:
         """The share of the day that has passed."""
         return min(1.0, (self.now - Window.of_day(day).start) / ONE_DAY)
+
+    def decide_ended(self) -> set[date]:
+        """Decide whole the days that have ended since this was last done: of a day that is not over, what
+        was settled is passed by."""
+        name = f"{self.policy.name} days"
+        today = Window.of_day(self.now.astimezone(UTC).date()).start
+        reached = read_reached(self.telemetry, name)
+        ended = Window(start=reached or today, end=today)
+        days = days_with_logs(self.telemetry, self.policy.unit, ended) if ended.start < today else []
+        for day in days:
+            self.decide_day(day)
+        if reached is None or reached < today:
+            write_reached(self.telemetry, name, today)
+        return set(days)
 
     def decide_day(self, day: date, since: datetime | None = None, *, few: bool = False) -> None:
         """Decide the day's logs, for the judge and then for people."""
