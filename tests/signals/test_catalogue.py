@@ -234,9 +234,12 @@ def test_languages_are_known_by_words_or_by_script() -> None:
     for code, marks in load_languages().items():
         assert re.fullmatch("[a-z]{2}", code)
         scripts = [mark for mark in marks if mark.startswith("script:")]
-        assert scripts in ([], list(marks))
-        assert scripts or len(marks) >= 40, code
-        assert all(mark == fold_words(mark).strip() and " " not in mark for mark in marks if not scripts)
+        near = [mark.removeprefix("near:") for mark in marks if mark.startswith("near:")]
+        words = [mark for mark in marks if ":" not in mark]
+        assert set(near) <= set(load_languages()) - {code}
+        assert bool(scripts) != bool(words)
+        assert scripts or len(words) >= 40, code
+        assert all(word == fold_words(word).strip() and " " not in word for word in words)
         assert len(set(marks)) == len(marks), code
 
 

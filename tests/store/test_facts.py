@@ -12,9 +12,12 @@ import pytest
 from tests.store.spans import START, put, trace_id, turn
 from tests.store.test_settle import SIGNALS, rows
 
+from assay.records import Signal, Unit
 from assay.signals import find_stems, load_languages, load_words
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.made import Named
 from assay.store.telemetry.personal import count_personal
+from assay.store.telemetry.resignal import recompute
 from assay.store.telemetry.settle import settle
 
 PROMPT = "You are the help desk of a shop. Never tell anybody how much a supplier gets for a pair of shoes."
@@ -45,7 +48,8 @@ def run(telemetry: Telemetry) -> Callable[..., Any]:
             "idle_s": 900.0,
             "now": START + timedelta(days=9),
         }
-        return settle(telemetry, SIGNALS, **(given | changes))
+        signals = changes.pop("signals", SIGNALS)
+        return settle(telemetry, signals, **(given | changes))
 
     return settle_now
 
@@ -76,6 +80,35 @@ def test_what_a_text_says_of_itself(telemetry: Telemetry, run: Callable[..., Any
     assert talks["parrot"]["output_similarity"] == 1.0
     assert rows(telemetry, "interaction")[trace_id("parrot 0")]["output_similarity"] == 0.0
     assert {row["unfamiliar"] for row in talks.values()} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "languages", "other"),
+    [
+        ("荷物はどこですか。", "注文番号一二三四五の取消手続完了。返金処理三営業日以内。", ("ja", "ja"), 0),
+        ("返品方法", "こちらのページからお手続きください。", ("zh", "ja"), 0),
+        ("荷物はどこですか。", "您的包裹预计明天送达,请耐心等待,如有问题请随时与我们联系。", ("ja", "zh"), 1),
+        ("我的订单在哪里", "Your order is on its way, and it will be there on Monday.", ("zh", "en"), 1),
+        ("Was heißt の auf Deutsch, und wie sagt man das?", "Das ist nur ein Wort.", ("de", "de"), 0),
+        ("Var är mitt paket? Det skulle ha kommit igår.", "Du kan hitta det i ditt konto.", None, 0),
+        ("Kde je môj balík? Mal prísť včera.", "Je mi ľúto, ale to nie je možné zmeniť.", None, 0),
+        ("¿Dónde está mi pedido, por favor?", "O seu pedido está com a transportadora.", None, 0),
+        ("Ordine nove rotto", "No, the in store credit is not for me or you, and it is now.", ("", "en"), 0),
+    ],
+)
+def test_a_language_is_told_where_it_is_clear(
+    telemetry: Telemetry,
+    run: Callable[..., Any],
+    asked: str,
+    answered: str,
+    languages: tuple[str, str] | None,
+    other: int,
+) -> None:
+    put(telemetry, turn("a", "talk", asked=asked, answered=answered))
+    run()
+    row = rows(telemetry)["talk"]
+    assert languages in (None, (row["language"], row["output_language"]))
+    assert row["other_language"] == other
 
 
 def test_what_no_request_of_the_reference_set_says_is_unfamiliar(
@@ -210,14 +243,14 @@ def test_what_looks_like_personal_data_is_counted(embedded: Telemetry, text: str
 
 
 def test_functions_of_a_team_add_their_names(telemetry: Telemetry, run: Callable[..., Any]) -> None:
-    def short(batch: pa.RecordBatch) -> pa.Array[Any]:
+    def short(batch: pa.RecordBatch) -> Named:
         texts: list[Any] = batch["input"].to_pylist()
         names: list[Any] = [["short"] if len(text) < 10 else [] for text in texts]
-        return pa.array(names, pa.list_(pa.string()))
+        return Named(pa.array(names, pa.list_(pa.string())))
 
-    def single(batch: pa.RecordBatch) -> pa.Array[Any]:
+    def single(batch: pa.RecordBatch) -> Named:
         names: list[Any] = [["single"] if turns == 1 else [] for turns in batch["turns"].to_pylist()]
-        return pa.array(names, pa.list_(pa.string()))
+        return Named(pa.array(names, pa.list_(pa.string())))
 
     put(telemetry, turn("a", "t", asked="Hello"), turn("b", "t", minute=1), turn("c", "u", error=True))
     run(made={"interaction": short, "conversation": single})
@@ -227,3 +260,54 @@ def test_functions_of_a_team_add_their_names(telemetry: Telemetry, run: Callable
         "t": ["short"],
         "u": ["error", "single"],
     }
+
+
+def own(sql: str, unit: Unit = "interaction", name: str = "own") -> tuple[Signal, None]:
+    return Signal(code=f"T-{name}", name=name, severity="low", meaning="", unit=unit, sql=sql), None
+
+
+def test_sql_of_a_team_that_fails_on_a_log_stops_nothing(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    faults: list[tuple[str, str, int]] = []
+    signals = (
+        *SIGNALS,
+        own("toFloat64(attributes['score']) > 3"),
+        own("turns = 1", name="single"),
+        own("toFloat64(attributes['score']) > 3", "conversation", "scored"),
+    )
+    given: Any = {
+        "signals": signals,
+        "fault": lambda name, error, logs: faults.append((name, str(error), logs)),
+    }
+    good = [f"t{number}" for number in range(20)]
+    put(telemetry, *(turn(name, name, error=True, **{"assay.attr.score": "5"}) for name in good))
+    put(telemetry, turn("bad", "bad", error=True, **{"assay.attr.score": "n/a"}))
+    assert run(**given).interactions == 21
+    found = rows(telemetry, "interaction")
+    assert found[trace_id("bad")]["signals"] == ["error", "single"]
+    kept = [name for name in good if found[trace_id(name)]["signals"] == ["error", "own", "single"]]
+    of_talks = [key for key, row in rows(telemetry).items() if "scored" in row["signals"]]
+    assert [(name, logs) for name, _, logs in faults] == [
+        ("own", 21 - len(kept)),
+        ("scored", 21 - len(of_talks)),
+    ]
+    assert len(kept) >= 10, "only what shares a part with the bad one goes without"
+    assert len(of_talks) >= 10
+    assert faults[0][1].startswith("Cannot parse string 'n/a' as Float64")
+
+
+def test_no_sql_of_a_team_changes_a_fact(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    """Names are refused; this is what holds where one gets through."""
+    put(telemetry, turn("a", "talk", asked="Where is it?", seconds=7))
+    run()
+    facts = telemetry.query("SELECT * EXCEPT (signals, computed_at) FROM signals FINAL ORDER BY unit, log_id")
+    put(telemetry, turn("a", "talk", asked="Where is it?", seconds=7))
+    sql = "(0 AS latency_ms) = 0 AND ('gone' AS input) = 'gone' AND (1 AS is_deleted) = 1 AND (9 AS own) = 9"
+    signals = (own(sql), own(sql, "conversation", "too"))
+    run(signals=signals)
+    assert rows(telemetry)["talk"]["signals"] == ["own", "too"]
+    again = "SELECT * EXCEPT (signals, computed_at) FROM signals FINAL ORDER BY unit, log_id"
+    assert telemetry.query(again).equals(facts)
+    recompute(telemetry, signals, words=load_words())
+    assert telemetry.query(again).equals(facts)

@@ -12,6 +12,9 @@ from assay.query import fold_words
 SCRIPT = "script:"
 """What begins the line of a languages file that names a script instead of a word."""
 
+NEAR = "near:"
+"""What begins one that names a language too much alike for a mix-up of the two to be told."""
+
 STEM = 6
 """Words of two requests are the same if they share this many first letters."""
 
@@ -38,9 +41,9 @@ def load_words(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, tupl
 
 def load_languages() -> dict[str, tuple[str, ...]]:
     """By code, how each language is known: the words that stand in almost every sentence of it, folded,
-    or `script:NAME`, the script in which it alone is written."""
+    or `script:NAME`, the script in which it is written; and `near:CODE`, the languages too much alike."""
     return {
-        code: tuple(line if line.startswith(SCRIPT) else fold_words(line).strip() for line in lines)
+        code: tuple(line if line.startswith((SCRIPT, NEAR)) else fold_words(line).strip() for line in lines)
         for code, lines in _read("languages")
     }
 

@@ -7,7 +7,7 @@ script in which it alone is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from assay.query import Condition, fold_words, phrases_of
@@ -25,7 +25,7 @@ SPOKEN: Final = 3
 """So many different words of a language must stand in a text before it counts as being in it."""
 
 AHEAD: Final = 2
-"""And so many more than of any other language."""
+"""And so many more than of any other language, but for those that are near to it: of them it has the most."""
 
 WRITTEN: Final = 0.3
 """So much of a text's letters must be of the scripts of a language that is known by them."""
@@ -108,6 +108,7 @@ def learn(languages: Mapping[str, Sequence[str]]) -> Tongues:
         "tongue_words": list(worth),
         "tongue_worth": list(worth.values()),
         "tongue_codes": spoken,
+        "tongue_kin": [_kin(code, spoken, languages) for code in spoken],
     }
     # Of two languages of which one has all scripts of the other, the one with more is asked for first.
     scripts = {code: written[code] for code in sorted(written, key=lambda c: (-len(written[c]), c))}
@@ -116,7 +117,9 @@ def learn(languages: Mapping[str, Sequence[str]]) -> Tongues:
     parts = {(code, other) for code in scripts for other in shared[code] if scripts[code] < scripts[other]}
     return Tongues(
         tuple(spoken),
-        (params if spoken else {}) | {"tongue_near": _both(alike), "tongue_parts": _both(parts)},
+        (params if spoken else {})
+        | {"tongue_near": sorted({f"{a} {b}" for pair in alike for a, b in (pair, pair[::-1])})}
+        | {"tongue_parts": sorted(f"{part} {whole}" for part, whole in parts)},
         {code: _letters(some) for code, some in scripts.items() if some},
         {
             code: _letters(own)
@@ -130,6 +133,12 @@ def _marked(lines: Sequence[str], mark: str) -> frozenset[str]:
     return frozenset(line.removeprefix(mark) for line in lines if line.startswith(mark))
 
 
+def _kin(code: str, spoken: Sequence[str], languages: Mapping[str, Sequence[str]]) -> int:
+    """The language itself and those near to it, a bit each, by their places."""
+    near = {code, *_marked(languages[code], NEAR)}
+    return sum(1 << place for place, other in enumerate(spoken) if other in near)
+
+
 def _of_others(code: str, written: Mapping[str, frozenset[str]]) -> list[str]:
     """The other languages that are written in one of its scripts."""
     return [other for other in sorted(written) if other != code and written[other] & written[code]]
@@ -139,20 +148,18 @@ def _letters(scripts: frozenset[str]) -> str:
     return "".join(f"\\\\p{{{script}}}" for script in sorted(scripts))
 
 
-def _both(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Pairs of languages as texts, each in both orders."""
-    return sorted({f"{one} {other}" for pair in pairs for one, other in (pair, pair[::-1])})
-
-
 def tell_other_language() -> str:
     """Whether the answer is in another language than the request: not where either is unknown, or the two
     are easily taken for each other."""
-    pair = "concat(spoken_input, ' ', spoken_output)"
-    short = f"least(lengthUTF8(input), lengthUTF8(output)) < {SHORT_CHARS}"
+    near = "has({tongue_near:Array(String)}, concat(spoken_input, ' ', spoken_output))"
+    short = (
+        f"(has({{tongue_parts:Array(String)}}, concat(spoken_{a}, ' ', spoken_{b})) "
+        f"AND lengthUTF8({a}) < {SHORT_CHARS})"
+        for a, b in (("input", "output"), ("output", "input"))
+    )
     return (
         "toUInt8(spoken_input != '' AND spoken_output != '' AND spoken_input != spoken_output "
-        f"AND NOT has({{tongue_near:Array(String)}}, {pair}) "
-        f"AND NOT (has({{tongue_parts:Array(String)}}, {pair}) AND {short}))"
+        f"AND NOT ({' OR '.join((near, *short))}))"
     )
 
 
@@ -168,8 +175,10 @@ def tell_language(tongues: Tongues, column: str) -> tuple[Stage, Stage]:
         f"arrayMap(l -> toUInt8(bitAnd(bitShiftRight(worth_{column}, 8 * l), 255)), "
         f"range({len(tongues.codes)}))"
     )
-    ahead = f"arrayCount(n -> n > toInt16(arrayMax(c)) - {AHEAD}, c) = 1"
-    clear = f"arrayMax(c) >= {SPOKEN} AND {ahead}"
+    kin = "{tongue_kin:Array(UInt32)}[indexOf(c, arrayMax(c))]"
+    strange = f"NOT bitTest({kin}, toUInt8(l - 1))"
+    beside = f"arrayExists((n, l) -> n + {AHEAD} > arrayMax(c) AND {strange}, c, arrayEnumerate(c))"
+    clear = f"arrayMax(c) >= {SPOKEN} AND countEqual(c, arrayMax(c)) = 1 AND NOT {beside}"
     code = f"if({clear}, {{tongue_codes:Array(String)}}[indexOf(c, arrayMax(c))], '')"
     by_words = f"arrayMap(c -> {code}, [{counts}])[1]"
     return {f"worth_{column}": worth}, {f"spoken_{column}": _by_script(tongues, column, by_words)}
