@@ -125,7 +125,8 @@ def test_a_talk_shows_which_words_raised_a_signal(open_project: Open) -> None:
     ask(project, "Let me talk to a human!")
     page = project.conversation(f"{1:032x}")
     assert page is not None
-    (row,) = page.turns
+    assert not page.turns[0].heard  # whoever shows the turn asks for it
+    (row,) = project.hear(page.turns)
     texts = {"input": row.turn.input, "output": row.turn.output}
     heard = {one.signal: texts[one.subject][one.start : one.end] for one in row.heard}
     assert heard.keys() >= {"asks_human", "refusal"}

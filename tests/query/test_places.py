@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from assay.query import fold_words
-from assay.query.places import find_phrases
+from assay.query.places import Words, compile_phrases, find_phrases
 
-PHRASES = ["I can't help", "not able to", "can't", "İstanbul", "straße"]
+PHRASES = ["I can't help", "not able to", "can't", "İstanbul", "straße", "οδος"]
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,22 @@ PHRASES = ["I can't help", "not able to", "can't", "İstanbul", "straße"]
         ("cant canthelp scan't", []),
         ("In İSTANBUL!", ["İSTANBUL"]),
         ("Straße, STRASSE", ["Straße"]),
+        ("ΟΔΟΣ, ὀδός, ΟΔΟΣ-", ["ΟΔΟΣ", "ΟΔΟΣ"]),
+        ("\u202enot\u202e able\u0301 to no\u0301t able to", []),
         ("", []),
         ("not able\nto", ["not able\nto"]),
     ],
 )
 def test_the_words_as_they_were_written(text: str, heard: list[str]) -> None:
     assert [text[place.start : place.end] for place in find_phrases(text, PHRASES)] == heard
+
+
+def test_a_list_is_folded_once_and_a_text_read_once() -> None:
+    listed = ("I can't help", "not able to")
+    assert compile_phrases(listed) is compile_phrases(("I can't help", "not able to"))
+    words = Words("I can't help, so I'm not able to")
+    assert words.find(compile_phrases(listed)) == [(0, 12), (21, 32)]
+    assert words.find(compile_phrases(("help",))) == [(8, 12)]
 
 
 WORDS = st.sampled_from(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -353,13 +353,7 @@ def conversation_page() -> ConversationPage:
         )
         facts = row(HOSTILE_ID, asked, answered, unit="interaction", log_id=turn.interaction_id, turns=1)
         raised = ("refusal", "asks_for_human", "error") if number == 0 else ()
-        turns.append(
-            TurnRow(
-                turn=turn,
-                facts=replace(facts, signals=raised),
-                heard=(Heard(signal="refusal", subject="output", start=2, end=12),) if number == 0 else (),
-            )
-        )
+        turns.append(TurnRow(turn=turn, facts=replace(facts, signals=raised)))
     return ConversationPage(
         conversation_id=HOSTILE_ID,
         settled=True,
@@ -418,6 +412,7 @@ class FakePages(FakeDesk, FakeTalk):
         self.listed: list[dict[str, Any]] = []
         self.summed: list[tuple[Any, ...]] = []
         self.page: dict[str, Any] = {}
+        self.listened: list[int] = []
         self.trouble: tuple[str, ...] = ()
         self.open = OpenPage(interactions=0, conversations=0, failed=0, rows=(), minutes=())
         self.windows: list[Window | None] = []
@@ -534,6 +529,14 @@ class FakePages(FakeDesk, FakeTalk):
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         self._fail()
         return conversation_page() if conversation_id == HOSTILE_ID else None
+
+    def hear(self, rows: Sequence[TurnRow]) -> tuple[TurnRow, ...]:
+        """`refusal` by the third to twelfth letter of an answer."""
+        self.listened.append(len(rows))
+        words = (Heard(signal="refusal", subject="output", start=2, end=12),)
+        return tuple(
+            replace(row, heard=words) if row.facts and "refusal" in row.facts.signals else row for row in rows
+        )
 
     def ingest_status(self, window: Window | None = None) -> IngestStatus:
         self._fail()

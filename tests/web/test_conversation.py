@@ -12,12 +12,13 @@ from tests.web.fake import HOSTILE_ID, START, FakePages, conversation_page, row,
 
 from assay.records import Turn
 from assay.records.page import TurnRow
+from assay.web.marked import ROOM
 from assay.web.talk import chances
 
 CONVERSATION = "/conversations/" + quote(HOSTILE_ID, safe="")
 
 
-def many_turns(count: int) -> tuple[TurnRow, ...]:
+def many_turns(count: int, more: str = "") -> tuple[TurnRow, ...]:
     turns = []
     for number in range(count):
         at = START + timedelta(minutes=number)
@@ -25,8 +26,8 @@ def many_turns(count: int) -> tuple[TurnRow, ...]:
             interaction_id=f"t{number}",
             started=at,
             ended=at + timedelta(seconds=2),
-            input=f"request number {number}",
-            output="answer",
+            input=f"request number {number}{more}",
+            output=f"answer{more}",
         )
         turns.append(TurnRow(turn=turn, facts=row("long", turn.input, "answer", unit="interaction")))
     return tuple(turns)
@@ -44,6 +45,27 @@ def test_a_signal_stands_at_the_side_that_raised_it(client: TestClient) -> None:
     assert assistant < html.index("signal.refusal", assistant)  # by the words that were heard
     assert '<mark class="heard" title="raised refusal">can&#39;t help</mark>' in html
     assert "The user asks for a person" in html
+
+
+def test_only_turns_that_are_shown_are_listened_to(client: TestClient, pages: FakePages) -> None:
+    show_many(pages, 320)
+    assert client.get("/texts?id=long&turn=t3&part=input").status_code == 200
+    assert pages.listened == []
+    client.get("/conversations/long")
+    client.get("/conversations/long?from=301")
+    assert pages.listened == [300, 20]
+    client.get("/api/conversations/long")
+    assert pages.listened == [300, 20, 320]
+
+
+def test_a_page_of_many_long_turns_stays_small(client: TestClient, pages: FakePages) -> None:
+    page = replace(conversation_page(), conversation_id="long", turns=many_turns(300, "x y " * 2_900))
+    pages.conversation = lambda conversation_id: page  # type: ignore[method-assign]  # one conversation
+    html = client.get("/conversations/long").text
+    assert html.count("x y ") * 4 <= 2 * ROOM
+    assert html.count("Show all 11,6") == 600  # each is to be had, at once or from its address
+    assert html.count("/texts?id=long&amp;turn=t299&amp;part=input") == 1
+    assert "request number 299" in html
 
 
 def test_every_decision_says_its_number_and_its_chance(client: TestClient) -> None:

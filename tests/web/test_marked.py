@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.web.fake import BIDI, SCRIPT
 
-from assay.web.marked import INLINE, Spot, marked, said
+from assay.web.marked import HEAD, INLINE, LEAST, ROOM, Room, Spot, marked, said
 from assay.web.text import visible
 
 
@@ -56,7 +56,7 @@ def test_a_title_can_not_leave_its_attribute() -> None:
 
 def test_a_mark_that_lies_behind_the_cut_is_in_the_tail() -> None:
     text = "word " * 1_000
-    given_text = said(text, [Spot(0, 4, "first"), Spot(4_500, 4_504, "late")], "/texts")
+    given_text = said(text, [Spot(0, 4, "first"), Spot(4_500, 4_504, "late")], "/texts", Room([text]))
     assert "first" in given_text.head
     assert "late" in given_text.tail
     assert Shown(given_text.head).text + Shown(given_text.tail).text == text
@@ -64,9 +64,24 @@ def test_a_mark_that_lies_behind_the_cut_is_in_the_tail() -> None:
 
 
 def test_a_long_text_is_at_its_address() -> None:
-    given_text = said("x" * (INLINE + 1), [], "/texts?part=input")
+    text = "x" * (INLINE + 1)
+    given_text = said(text, [], "/texts?part=input", Room([text]))
     assert (given_text.tail, given_text.more, given_text.length) == ("", "/texts?part=input", INLINE + 1)
     assert len(given_text.head) < 4_000
+
+
+def test_texts_share_the_room_of_a_page() -> None:
+    few, many = ["w " * 4_000] * 4, ["w " * 4_000] * 1_000
+    room = Room(few)
+    assert all(not said(text, [], "/texts", room).more for text in few)
+    room = Room(many)
+    heads = [said(text, [], "/texts", room) for text in many]
+    assert sum(len(one.head) + len(one.tail) for one in heads) < 2.2 * ROOM
+    assert not heads[0].more
+    assert heads[-1].more == "/texts"
+    assert LEAST <= len(heads[-1].head) < HEAD
+    short = said("word", [], "/texts", room)
+    assert (short.more, short.head) == ("", visible("word"))
 
 
 SPOTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.sampled_from("abc")), max_size=6)

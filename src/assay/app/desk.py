@@ -15,6 +15,7 @@ from assay.app import (
     views,
 )
 from assay.app.filters import Completing
+from assay.app.heard import hear
 from assay.app.parts import Parts
 from assay.app.requests import (
     BreakdownRequest,
@@ -52,7 +53,7 @@ from assay.records import (
     Window,
     no_progress,
 )
-from assay.records.page import Step, Summed
+from assay.records.page import Step, Summed, TurnRow
 
 PAGE_MS = 100.0
 """How long a page may search, and how long it may count, by estimate: then it says how far it came."""
@@ -169,6 +170,9 @@ class Desk:
 
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         return views.conversation(self._parts, conversation_id)
+
+    def hear(self, rows: Sequence[TurnRow]) -> tuple[TurnRow, ...]:
+        return hear(self._parts, rows)
 
     def timelines(self, trace_ids: Sequence[str]) -> tuple[Timeline, ...]:
         return timeline.timelines(self._parts, trace_ids)

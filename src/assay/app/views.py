@@ -10,7 +10,6 @@ from typing import Any
 
 from assay.app import tallies
 from assay.app.facets import break_down
-from assay.app.heard import hear
 from assay.app.parts import Parts
 from assay.records import (
     ConversationPage,
@@ -56,17 +55,11 @@ def list_logs(
         tally = logs.Tally(tallies.count_all(parts, unit, window), None)
     else:
         tally = logs.tally_logs(t, unit, window, condition, budget_ms=counting_ms, **asked)
-    begun = {row.log_id: row.started for row in page.rows}
-    told, levels = _scores(parts, unit, begun), _priorities(parts, unit, begun)
-    rows = tuple(
-        replace(row, scores=told.get(row.log_id, ()), priority=levels.get(row.log_id, "low"))
-        for row in page.rows
-    )
     return LogPage(
         unit=unit,
         filter=text,
         total=tally.logs,
-        rows=rows,
+        rows=told(parts, unit, page.rows),
         next=page.next,
         total_since=tally.since,
         searched_to=page.searched_to,
@@ -115,13 +108,14 @@ def open_logs(parts: Parts, limit: int) -> OpenPage:
 
 
 def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
-    """All that is known of a conversation, also of one that has not settled; None where nothing is."""
+    """All that is known of a conversation, also of one that has not settled; None where nothing is. What
+    was heard in its turns is asked for apart: it takes a while where there are many."""
     page = logs.conversation_detail(parts.telemetry, conversation_id)
     if page is None:
         return None
     times = {row.turn.interaction_id: row.turn.started for row in page.turns}
     own = {conversation_id: page.facts.started}
-    told, decided = _scores(parts, "interaction", times), _selections(parts, "interaction", times)
+    scored, decided = _scores(parts, "interaction", times), _selections(parts, "interaction", times)
     level = _priorities(parts, "conversation", own).get(conversation_id, "low")
     return replace(
         page,
@@ -129,9 +123,8 @@ def conversation(parts: Parts, conversation_id: str) -> ConversationPage | None:
         turns=tuple(
             replace(
                 row,
-                scores=told.get(row.turn.interaction_id, ()),
+                scores=scored.get(row.turn.interaction_id, ()),
                 selections=decided.get(row.turn.interaction_id, ()),
-                heard=hear(parts, row.turn, row.facts.signals if row.facts else ()),
             )
             for row in page.turns
         ),

@@ -6,6 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from assay.errors import FilterError
@@ -98,7 +99,7 @@ def holds(
                 said = fold_words(phrase)
                 return any(said in fold_words(found) for found in _texts(subject, row))
             case Mentions(subject=subject, words=name):
-                phrases = [fold_words(phrase) for phrase in phrases_of(words or {}, name)]
+                phrases = _folded(_listed(words or {}, name))
                 folded = [fold_words(found) for found in _texts(subject, row)]
                 return any(phrase in text for text in folded for phrase in phrases)
 
@@ -107,9 +108,19 @@ def holds(
 
 def phrases_of(words: Mapping[str, Sequence[str]], name: str) -> list[str]:
     """The phrases of the list that hold a word at all. Raises FilterError for an unknown list."""
+    return [phrase for phrase in _listed(words, name) if fold_words(phrase).strip()]
+
+
+def _listed(words: Mapping[str, Sequence[str]], name: str) -> tuple[str, ...]:
     if name not in words:
         raise FilterError(f"unknown word list `{name}`; there are {', '.join(sorted(words)) or 'none'}")
-    return [phrase for phrase in words[name] if fold_words(phrase).strip()]
+    return tuple(words[name])
+
+
+@lru_cache(maxsize=1_024)
+def _folded(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    """The phrases of a list as texts are compared with them, once for all texts."""
+    return tuple(folded for phrase in phrases if (folded := fold_words(phrase)).strip())
 
 
 def _beside(part: AnyTurn | InConversation, row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from assay.query.text import fold_words
 
 _ASCII = re.compile(r"[A-Za-z0-9]+")
+
+Phrases = Mapping[str, Sequence[tuple[str, ...]]]
+"""Folded phrases by their first word, the longest first."""
 
 
 class Place(NamedTuple):
@@ -20,33 +25,61 @@ class Place(NamedTuple):
     end: int
 
 
-def find_phrases(text: str, phrases: Sequence[str]) -> list[Place]:
-    """Where any of the phrases stands as whole words, in order and without overlap: the longest first
-    that begins earliest. It finds something exactly where `mentions` holds."""
+class Words:
+    """The words of a text, to be looked through for one list after another."""
+
+    def __init__(self, text: str) -> None:
+        words = list(_words(text))
+        self._folded = [word for word, _ in words]
+        self._places = [place for _, place in words]
+        self._at: dict[str, list[int]] = defaultdict(list)
+        for index, word in enumerate(self._folded):
+            self._at[word].append(index)
+
+    def find(self, phrases: Phrases) -> list[Place]:
+        """Where any of the phrases stands as whole words, in order and without overlap: the longest first
+        that begins earliest. It finds something exactly where `mentions` holds."""
+        found: list[Place] = []
+        behind = 0
+        for at in sorted(index for word in phrases.keys() & self._at.keys() for index in self._at[word]):
+            if at < behind:
+                continue
+            for phrase in phrases[self._folded[at]]:
+                end = at + len(phrase)
+                if tuple(self._folded[at:end]) == phrase:
+                    found.append(Place(self._places[at].start, self._places[end - 1].end))
+                    behind = end
+                    break
+        return found
+
+
+@lru_cache(maxsize=1_024)
+def compile_phrases(phrases: tuple[str, ...]) -> Phrases:
+    """The phrases of a list folded, once for all texts in which they are looked for."""
     wanted: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for phrase in sorted({tuple(fold_words(phrase).split()) for phrase in phrases}, key=len, reverse=True):
         if phrase:
             wanted[phrase[0]].append(phrase)
-    words = list(_words(text))
-    folded = [word for word, _ in words]
-    places: list[Place] = []
-    at = 0
-    while at < len(words):
-        size = next(
-            (len(one) for one in wanted.get(folded[at], ()) if tuple(folded[at : at + len(one)]) == one), 0
-        )
-        if size:
-            places.append(Place(words[at][1].start, words[at + size - 1][1].end))
-        at += size or 1
-    return places
+    return dict(wanted)
+
+
+def find_phrases(text: str, phrases: Sequence[str]) -> list[Place]:
+    """Where any of the phrases stands in the text."""
+    return Words(text).find(compile_phrases(tuple(phrases)))
 
 
 def _words(text: str) -> Iterator[tuple[str, Place]]:
     """The words as `fold_words` has them, each with its place in the text as it was written."""
-    if text.isascii():
-        for match in _ASCII.finditer(text):
-            yield match[0].lower(), Place(match.start(), match.end())
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        yield from _stretched(text)
         return
+    for match in (_ASCII if text.isascii() else _any_word()).finditer(lowered):
+        yield match[0], Place(match.start(), match.end())
+
+
+def _stretched(text: str) -> Iterator[tuple[str, Place]]:
+    """The same of a text that has letters which are two in lower case."""
     letters: list[str] = []
     start = end = 0
     for index, character in enumerate(text):
@@ -60,3 +93,18 @@ def _words(text: str) -> Iterator[tuple[str, Place]]:
                 letters = []
     if letters:
         yield "".join(letters), Place(start, end)
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """Letters, marks and numbers of any script."""
+    ranges: list[str] = []
+    first = None
+    for code in range(sys.maxunicode + 2):
+        inside = code <= sys.maxunicode and unicodedata.category(chr(code))[0] in "LMN"
+        if inside and first is None:
+            first = code
+        elif not inside and first is not None:
+            ranges.append(f"{re.escape(chr(first))}-{re.escape(chr(code - 1))}")
+            first = None
+    return re.compile(f"[{''.join(ranges)}]+")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import msgspec
@@ -102,7 +103,7 @@ def conversation(site: Site, request: Request) -> Response:
     page = site.app.conversation(conversation_id)
     if page is None:
         raise UnknownName(f"no conversation {conversation_id[:100]!r}")
-    return _json(page)
+    return _json(replace(page, turns=site.app.hear(page.turns)))
 
 
 def spans(site: Site, request: Request) -> Response:
@@ -155,7 +156,8 @@ def limit_of(text: str, default: int = 50) -> int:
     """How many rows an address asks for."""
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ROWS:
+    readable = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS))
+    if not readable or not 1 <= int(text) <= MOST_ROWS:
         raise CallerError(f"limit={text[:40]!r} must be a number from 1 to {MOST_ROWS}")
     return int(text)
 

@@ -48,6 +48,7 @@ from assay.records.page import (
     Series,
     Step,
     Summed,
+    TurnRow,
 )
 from assay.store.telemetry.export import Exported
 from assay.web.charts import Charts
@@ -171,7 +172,7 @@ class Pages(Protocol):
         ...
 
     def save_policy(self, request: SavePolicyRequest) -> PolicyInfo:
-        """Keep a policy, which decides from then on. Raises CallerError, ConfigError."""
+        """Keep a policy, which decides from then on. Raises CallerError."""
         ...
 
     def open_logs(self, limit: int = 50) -> OpenPage:
@@ -194,6 +195,10 @@ class Pages(Protocol):
 
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         """A conversation with its turns, or None where there is none of that id."""
+        ...
+
+    def hear(self, rows: Sequence[TurnRow]) -> tuple[TurnRow, ...]:
+        """These turns with the words in them that raised their signals."""
         ...
 
     def timelines(self, trace_ids: Sequence[str]) -> tuple[Timeline, ...]:
@@ -234,3 +239,4 @@ class Site:
     render: Renderer
     charts: Charts
     rng: random.Random
+    decides: bool = True

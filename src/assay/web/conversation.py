@@ -14,6 +14,7 @@ from assay.records import Turn
 from assay.records.page import ConversationPage
 from assay.web.api import limit_of, unit_of
 from assay.web.base import Site
+from assay.web.marked import Room
 from assay.web.talk import chances, draw, known, turns_of
 
 MOST_TURNS: Final = 300
@@ -28,23 +29,26 @@ def conversation(site: Site, request: Request) -> Response:
     conversation_id = request.path_params.get("id", request.query_params.get("id", ""))
     page = _find(site, conversation_id)
     first = _first_shown(page, request)
-    rows = page.turns[first : first + MOST_TURNS]
+    rows = site.app.hear(page.turns[first : first + MOST_TURNS])
     wanted = request.query_params.get("turn", "")
     ids = [row.turn.interaction_id for row in rows]
     now = dict.fromkeys([*ids[:AT_ONCE], *(one for one in ids if one == wanted)])
     signals = site.app.known_signals()
+    room = Room([text for row in rows for text in (row.turn.input, row.turn.output)])
     turns = turns_of(
         rows,
         signals,
         site.app.timelines(tuple(now)),
         conversation_id=page.conversation_id,
         first=first + 1,
+        room=room,
     )
     return site.render.page(
         request,
         "conversation.html",
         page=page,
         turns=turns,
+        room=room,
         first=first,
         most=MOST_TURNS,
         scores=sorted(

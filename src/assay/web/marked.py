@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +14,12 @@ HEAD = 3_000
 INLINE = 12_000
 """A text that is not longer is in the page whole, the rest of it folded away; of a longer one the rest is
 asked for when somebody wants it."""
+
+ROOM = 600_000
+"""About so many characters of texts are in a page, however many turns it shows."""
+
+LEAST = 300
+"""What is shown of each text at least."""
 
 
 class Spot(NamedTuple):
@@ -33,11 +39,28 @@ class Said(NamedTuple):
     more: str
 
 
-def said(text: str, spots: Sequence[Spot], address: str) -> Said:
+class Room:
+    """What is left of a page for texts. `texts` all get a beginning of the same length; what a text has
+    beyond it is in the page as long as there is room."""
+
+    def __init__(self, texts: Collection[str]) -> None:
+        share = ROOM // max(len(texts), 1)
+        fits = sum(min(len(text), HEAD) for text in texts) <= ROOM
+        self.head = HEAD if fits else max(share, LEAST)
+        self._left = ROOM
+
+    def take(self, wanted: int) -> bool:
+        """Whether there is room for so many characters, which are then taken."""
+        fits = wanted <= self._left
+        self._left -= wanted if fits else 0
+        return fits
+
+
+def said(text: str, spots: Sequence[Spot], address: str, room: Room) -> Said:
     """The text for a page; `address` is where all of it is given."""
-    if len(text) > INLINE:
-        head = split(text, HEAD).head
-        return Said(marked(head, spots), Markup(), len(text), address)
+    if len(text) > INLINE or not room.take(len(text)):
+        cut = split(text, HEAD if room.take(HEAD) else room.head)
+        return Said(marked(cut.head, spots), Markup(), len(text), address if cut.tail else "")
     cut = split(text, HEAD)
     at = len(cut.head)
     behind = [

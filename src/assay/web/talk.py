@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from assay.records import Heard, Selection, Signal, SpanRow, Timeline, TurnRow
-from assay.web.marked import Said, Spot, said
+from assay.web.marked import Room, Said, Spot, said
 
 KINDS = frozenset({"llm", "tool", "retrieval", "agent", "chain", "embedding", "guardrail", "evaluator"})
 SEVERITIES = ("high", "medium", "low", "info")
@@ -75,16 +75,17 @@ def turns_of(
     *,
     conversation_id: str,
     first: int,
+    room: Room,
 ) -> tuple[Shown, ...]:
-    """The turns of a page; `first` is the number of the first of them."""
+    """The turns of a page; `first` is the number of the first of them, `room` what there is for texts."""
     lines = {line.trace_id: draw(line) for line in timelines}
     longest = max((_took(row) for row in rows), default=0.0)
     return tuple(
         Shown(
             number=first + index,
             row=row,
-            input=_said(row, "input", conversation_id),
-            output=_said(row, "output", conversation_id),
+            input=_said(row, "input", conversation_id, room),
+            output=_said(row, "output", conversation_id, room),
             asked=tuple(one for one, side in placed if side == "input"),
             answered=tuple(one for one, side in placed if side == "output"),
             beside=tuple(one for one, side in placed if not side),
@@ -128,10 +129,10 @@ def text_address(conversation_id: str, turn: str, part: str) -> str:
     return f"/texts?{urlencode({'id': conversation_id, 'turn': turn, 'part': part})}"
 
 
-def _said(row: TurnRow, part: str, conversation_id: str) -> Said:
+def _said(row: TurnRow, part: str, conversation_id: str, room: Room) -> Said:
     text = row.turn.input if part == "input" else row.turn.output
     spots = [Spot(one.start, one.end, f"raised {one.signal}") for one in row.heard if one.subject == part]
-    return said(text, spots, text_address(conversation_id, row.turn.interaction_id, part))
+    return said(text, spots, text_address(conversation_id, row.turn.interaction_id, part), room)
 
 
 def _placed(row: TurnRow, signals: Mapping[str, Signal]) -> list[tuple[Raised, str]]:
