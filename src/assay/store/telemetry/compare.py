@@ -11,26 +11,36 @@ from assay.store.telemetry.baselines import USUAL, z_score
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import Stage, staged
 from assay.store.telemetry.facts import BUCKET, FACTS, SHARED_FACTS
-from assay.store.telemetry.hearing import Ears, Tongues, tell_language
+from assay.store.telemetry.hearing import Ears, Tongues, tell_language, tell_other_language
 from assay.store.telemetry.likeness import COMPARED, highest, runs_of, stems_of, words_of
+from assay.store.telemetry.mapping import MAX_SYSTEM_CHARS
 from assay.store.telemetry.personal import count_personal
 
 QUESTION: Final = "[?？؟][\\\\s\"\\'»”’)*_]*$"
 QUESTION_BYTES: Final = 40
 """Where an answer asks back is looked for: at its very end."""
 
+DOCUMENTS_CHARS: Final = 100_000
+"""How much of what was retrieved for an answer is looked at."""
+
+LAST_CHARS: Final = 300
+LAST_SENTENCE: Final = f"([^.!?？؟。！\\n]*){QUESTION}"
+"""The question that an answer ends with."""
+
 _DRAFT: Final = "run = {run:String} AND bucket = {bucket:UInt32}"
-_READ: Final = ("trace_id", "started", "ended", "touched", "system", "cost_usd", *SHARED_FACTS)
+_READ: Final = ("trace_id", "started", "ended", "touched", "system", "documents", "cost_usd", *SHARED_FACTS)
 
 
 def bind_compared(
     words: Mapping[str, Sequence[str]], ears: Ears, tongues: Tongues, familiar: Sequence[int]
 ) -> dict[str, Any]:
-    """The values of the select below: what is listened for, and the words that do not count when texts are
-    compared, with the empty one."""
+    """The values of the select below: what is listened for, the words that do not count when texts are
+    compared, with the empty one, and the questions that end a talk."""
     common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
     known = {"familiar": list(familiar)} if familiar else {}
-    return {**ears.params, **tongues.params, **known, "common": sorted({"", *common})}
+    closings = sorted({fold_words(phrase) for phrase in words.get("closings", ())})
+    heard = {**ears.params, **tongues.params, **known}
+    return heard | {"common": sorted({"", *common}), "closings": closings}
 
 
 def select_interactions(signals: str, ears: Ears, tongues: Tongues, *, familiar: bool) -> str:
@@ -56,6 +66,7 @@ def select_interactions(signals: str, ears: Ears, tongues: Tongues, *, familiar:
             **by_script,
         },
         _beside(),
+        {"quoted": _quoted()},
     )
     last = _facts(familiar=familiar) | {name: name for name in ears.hits} | {"is_over": "is_over"}
     found = staged((*_READ, "conversation_id", "latency_z", "cost_z"), f"({_drafts()})", stages, last)
@@ -85,12 +96,17 @@ def _beside() -> Stage:
 
     A log can't have ended after it was delivered: a clock that runs ahead must not keep it open."""
     before = f"ROWS BETWEEN {COMPARED} PRECEDING AND 1 PRECEDING"
-    earlier = f"OVER (PARTITION BY conversation_id ORDER BY started, trace_id {before})"
+    in_order = "OVER (PARTITION BY conversation_id ORDER BY started, trace_id)"
+    earlier = f"{in_order[:-1]} {before})"
+    so_far = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
     whole = "OVER (PARTITION BY conversation_id)"
     ended = "least(toUnixTimestamp64Micro(ended), toUnixTimestamp64Micro(toDateTime64(touched, 6, 'UTC')))"
     return {
         "earlier_input": f"groupArray(stems_input) {earlier}",
         "earlier_output": f"groupArray(stems_output) {earlier}",
+        "place": f"toUInt32(row_number() {in_order})",
+        "tools_before": f"toUInt32(sum(tool_calls) {in_order[:-1]} {so_far}))",
+        "leaks": f"arrayFilter(r -> r IN ({_prompts()}), runs)",
         "is_over": (
             f"max({ended}) {whole} <= {{idle_before:Int64}} "
             f"OR max(has({{ended:Array(String)}}, trace_id)) {whole}"
@@ -101,7 +117,6 @@ def _beside() -> Stage:
 def _facts(*, familiar: bool) -> Stage:
     """The columns of `signals`, in its names."""
     new = "arrayCount(s -> s NOT IN {familiar:Array(UInt64)}, stems_input) / length(stems_input)"
-    ends = f"match(substring(output, -{QUESTION_BYTES}), '{QUESTION}')"
     return {
         "unit": "'interaction'",
         "log_id": "trace_id",
@@ -117,21 +132,37 @@ def _facts(*, familiar: bool) -> Stage:
         "cost_z": "cost_z",
         "language": "spoken_input",
         "output_language": "spoken_output",
-        "other_language": (
-            "toUInt8(spoken_input != '' AND spoken_output != '' AND spoken_input != spoken_output)"
-        ),
+        "other_language": tell_other_language(),
         "output_personal": count_personal("output"),
-        "prompt_overlap": f"toUInt32(arrayCount(r -> r IN ({_prompts()}), runs))",
+        "prompt_overlap": "toUInt32(arrayCount(r -> NOT has(quoted, r), leaks))",
         "unfamiliar": f"if(empty(stems_input), 0., {new})" if familiar else "0.",
-        "asks_back": f"toUInt8({ends})",
+        "asks_back": _asks_back(),
+        "place": "place",
+        "tools_before": "tools_before",
         **{name: name for name in SHARED_FACTS},
     }
 
 
 def _prompts() -> str:
     """The runs of words of the bucket's system prompts, each with the prompt's own seed."""
-    words = words_of(folded_words("system"))
+    words = words_of(folded_words("system"), MAX_SYSTEM_CHARS)
     return (
         f"SELECT arrayJoin({runs_of(words, 'cityHash64(system)')}) AS run_of_words FROM ("
         f"SELECT DISTINCT system FROM drafts WHERE {_DRAFT} AND system != '')"
     )
+
+
+def _quoted() -> str:
+    """The runs of words that stand in the documents that were retrieved for an answer: quoting these is its
+    task, even where the prompt holds them as well."""
+    documents = "if(empty(leaks), '', arrayStringConcat(documents, ' '))"
+    words = words_of(folded_words("t"), DOCUMENTS_CHARS)
+    return f"arrayMap(t -> {runs_of(words, 'cityHash64(system)')}, [{documents}])[1]"
+
+
+def _asks_back() -> str:
+    """Whether an answer ends with a question that wants to know something."""
+    is_question = f"match(substring(output, -{QUESTION_BYTES}), '{QUESTION}')"
+    last = f"extract(substringUTF8(output, -{LAST_CHARS}), '{LAST_SENTENCE}')"
+    closes = f"multiMatchAny({folded_words('s')}, {{closings:Array(String)}})"
+    return f"toUInt8(arrayExists(s -> NOT {closes}, if({is_question}, [{last}], [])))"

@@ -10,7 +10,7 @@ from assay.store.telemetry.conventions import HIDDEN, Field
 from assay.store.telemetry.dialect import Stage, first_of, staged
 from assay.store.telemetry.mapping import FACTS, MOVED, RANK
 from assay.store.telemetry.schema import View
-from assay.store.telemetry.speech import PARTS, parts_text
+from assay.store.telemetry.speech import instructions
 from assay.store.telemetry.usage import CALLS, field_of
 
 MAX_TREE: Final = 4096
@@ -204,10 +204,8 @@ def _columns() -> Stage:
         "arraySort(arrayFilter((p, n) -> n = 1, filled, arrayEnumerateUniq(arrayMap(p -> p.1, filled))))"
     ).replace("filled", "arrayFilter(p -> p.1 != '' AND p.2 != '', pairs)")
     missing = "arrayFilter(c -> NOT has(arrayMap(t -> t.1, ran), c.1), called)"
-    parts = f"JSONExtract(t, '{PARTS}')"
     spoken = "arrayFirst(x -> x.2.system != '', {0}).2.system"
     told = first_of(spoken.format("lines"), spoken.format("notes"))
-    system = f"arrayMap(t -> if(startsWith(t, '[{{'), {parts_text(parts)}, t), [{told}])[1]"
     query = f"arrayMap(t -> {first_of(_only('t'), 't')}, [x.2.input])[1]"
     return {
         "trace_id": "trace_id",
@@ -222,7 +220,7 @@ def _columns() -> Stage:
         "provider": first_of("answer.3", first.format("provider")),
         "latency_ms": "if(root_ns > 0, root_ns, greatest(end - start, 0)) / 1e6",
         "ttft_ms": "arrayFirstOrNull(t -> isNotNull(t), all_first_ms)",
-        "system": system,
+        "system": instructions(told),
         "input": "if(asking.2 = 1, asking.6, texts[asking.6].input)",
         "output": "if(answering.2 = 1, answering.7, texts[answering.7].output)",
         "input_tokens": tokens.format("input_tokens"),

@@ -20,9 +20,9 @@ RUN: Final = 8
 """So many words in a row are no coincidence."""
 
 
-def words_of(folded: str) -> str:
+def words_of(folded: str, chars: int = COMPARED_CHARS) -> str:
     """The words of a folded text's beginning, and empty ones at both ends."""
-    return f"splitByChar(' ', substringUTF8({folded}, 1, {COMPARED_CHARS}))"
+    return f"splitByChar(' ', substringUTF8({folded}, 1, {chars}))"
 
 
 def stems_of(words: str) -> str:

@@ -145,7 +145,7 @@ LISTS = f"Tuple(documents Array({DOCUMENT}), output Array({DOCUMENT}), results A
 WHY = r'(?:finish|stop)_?[rR]easons?\\\\*"\\s*:\\s*\\[?\\s*\\\\*"([A-Za-z_-]+)'
 """Why a model stopped, in the JSON of an answer that may itself stand in JSON."""
 MAX_MESSAGE_CHARS = 2000
-MAX_SYSTEM_CHARS = 4000
+MAX_SYSTEM_CHARS = 16_000
 
 
 def map_spans(source: str) -> str:
@@ -332,7 +332,7 @@ def _rest() -> Stage:
         "grade_in": grade.format("text_in", int(Field.IN)),
         "grade_out": grade.format("text_out", int(Field.OUT)),
         "name": f"if(kind = 'tool', {first_of(_bare(Field.TOOL), 'toString(SpanName)')}, '')",
-        "system": f"substringUTF8(told_system, 1, {MAX_SYSTEM_CHARS})",
+        "system": f"substringUTF8({speech.instructions('told_system')}, 1, {MAX_SYSTEM_CHARS})",
         "documents": _documents(),
         "calls": _calls(),
         "is_verdict": (

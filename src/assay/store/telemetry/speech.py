@@ -108,6 +108,12 @@ def _texts() -> str:
     return f"arrayMap(b -> if(substring(b, 1, 1) IN ('[', '{{'), {first_of(parts_text(parts), 'b')}, b), j.2)"
 
 
+def instructions(told: str) -> str:
+    """A system prompt's text: some write it as a list of parts."""
+    parts = f"JSONExtract(t, '{PARTS}')"
+    return f"arrayMap(t -> if(startsWith(t, '[{{'), {parts_text(parts)}, t), [{told}])[1]"
+
+
 def parts_text(parts: str) -> str:
     """The text parts, one a line: pictures, reasoning and tool calls are no text."""
     texts = f"arrayMap(p -> if(p.type IN {TEXT_TYPES}, {first_of('p.content', 'p.text')}, ''), {parts})"
