@@ -165,6 +165,63 @@ def test_a_prompt_that_is_repeated_is_seen(telemetry: Telemetry, run: Callable[.
     assert found[trace_id("unprompted")]["prompt_overlap"] == 0
 
 
+def test_what_was_retrieved_may_be_quoted(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    hours = "We are open from Monday to Friday between nine and five, and on Saturdays until noon."
+    told: Any = {"gen_ai.system_instructions": json.dumps([{"type": "text", "content": f"{PROMPT} {hours}"}])}
+    found: Any = {"gen_ai.operation.name": "retrieval", "gen_ai.retrieval.documents": json.dumps([hours])}
+    search = turn("reads", "", span="search", **found)
+    put(
+        telemetry,
+        turn("reads", answered=f"Gladly: {hours} {PROMPT}", **told) + search,
+        turn("knows", answered=f"Gladly: {hours}", **told),
+    )
+    run()
+    logs = rows(telemetry)
+    assert logs[trace_id("knows")]["prompt_overlap"] == 10
+    assert logs[trace_id("reads")]["prompt_overlap"] == 13
+
+
+def test_a_log_knows_its_place_and_the_tools_before_it(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    put(
+        telemetry,
+        turn("a", "talk"),
+        turn("b", "talk", minute=1, tool_error=False),
+        turn("c", "talk", minute=2),
+        turn("alone"),
+    )
+    run()
+    turns = rows(telemetry, "interaction")
+    assert [(turns[trace_id(name)]["place"], turns[trace_id(name)]["tools_before"]) for name in "abc"] == [
+        (1, 0),
+        (2, 0),
+        (3, 1),
+    ]
+    talks = {key: (row["place"], row["tools_before"]) for key, row in rows(telemetry).items()}
+    assert talks == {"talk": (3, 1), trace_id("alone"): (1, 0)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "asks"),
+    [
+        ("Which order do you mean?", 1),
+        ("It is on its way. Is there anything else I can do for you?", 0),
+        ("It is on its way! Anything else I can help you with today? 😊", 0),
+        ("Is there anything else? Which order do you mean?", 1),
+        ("Ihr Paket ist unterwegs. Kann ich Ihnen sonst noch helfen?", 0),
+        ("Su pedido llega el lunes. ¿Hay algo más en lo que pueda ayudarle?", 0),
+        ("Do you see anything else on the screen?", 1),
+        ("Is there anything else I can do for you? Goodbye.", 0),
+        ("é" * 400 + "?", 1),
+    ],
+)
+def test_a_closing_phrase_asks_nothing(
+    telemetry: Telemetry, run: Callable[..., Any], answer: str, asks: int
+) -> None:
+    put(telemetry, turn("a", answered=answer))
+    run()
+    assert rows(telemetry)[trace_id("a")]["asks_back"] == asks
+
+
 def test_a_user_who_comes_back_with_the_same_is_seen(telemetry: Telemetry, run: Callable[..., Any]) -> None:
     asked = "My parcel from Berlin never arrived"
     hour = 60.0
@@ -197,20 +254,17 @@ def test_latency_and_cost_are_compared_with_what_is_usual_on_their_route(
     ]
     put(telemetry, *usual, turn("slow", minute=61, seconds=30))
     run(prices=[])
-    found = rows(telemetry)
-    assert found[trace_id("slow")]["latency_z"] > 6
-    assert abs(found[trace_id("usual 2")]["latency_z"]) < 1
-    assert found[trace_id("slow")]["cost_z"] is None
+    assert {row["latency_z"] for row in rows(telemetry).values()} == {None}, "the route's first day"
     tomorrow = START + timedelta(days=1)
     put(telemetry, turn("next", start=tomorrow, seconds=30), turn("plain", start=tomorrow, seconds=2.2))
     run(now=tomorrow + timedelta(hours=2))
     found = rows(telemetry)
     assert found[trace_id("next")]["latency_z"] > 6
     assert abs(found[trace_id("plain")]["latency_z"]) < 1
+    assert found[trace_id("next")]["cost_z"] is None
     days = telemetry.query("SELECT day, route, before FROM baselines FINAL ORDER BY day, route").to_pylist()
     assert [(row["day"], row["route"], row["before"]) for row in days] == [
         (START.date(), "", 1),
-        (START.date(), "shop invoke_agent", 0),
         (tomorrow.date(), "", 1),
         (tomorrow.date(), "shop invoke_agent", 1),
     ]

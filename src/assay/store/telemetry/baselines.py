@@ -1,7 +1,9 @@
 """What is usual on a route: latency and cost of the seven days before a log's day, by their quartiles.
 
-A day's usual values are fixed when the first of its logs is settled. A route that had too few logs until
-then is compared with what the day itself has shown so far, as long as that is enough.
+A day's usual values are fixed when the first of its logs is settled, and never change: settling again, or in
+other batches, gives what it gave before. A route that had too few logs until then has none on that day, its
+first one among them. No day is fixed that has not begun by the store's clock, or before everything planned
+of earlier days is settled: an import's conversation that goes on for weeks must not fix those weeks.
 """
 
 from __future__ import annotations
@@ -43,13 +45,14 @@ BASELINES: Final = Table(
     order_by="(day, route)",
     shard_by="cityHash64(route)",
 )
-"""A row a route and day. `before` is 1 where the days before were enough, and on the row without a route that
-says of a day that they were looked at."""
+"""A row a route and day, and one without a route that says of a day that it is fixed. `before` is 1: rows
+with another value are of an earlier rule and count no more."""
 
 COLUMNS: Final = ", ".join(column.partition(" ")[0] for column in BASELINES.columns)
 USUAL: Final = (
     "SELECT day, route, logs, latency_mid, latency_spread, priced, cost_mid, cost_spread "
-    "FROM baselines FINAL WHERE day >= {first_day:Date} AND day <= {last_day:Date} AND route != ''"
+    "FROM baselines FINAL WHERE day >= {first_day:Date} AND day <= {last_day:Date} "
+    "AND before = 1 AND route != ''"
 )
 _SUMMED: Final = ", ".join(
     f"toUInt32(countIf({value} > 0)) AS {count}, ifNotFinite(quartiles_{name}[2], 0.) AS {name}_mid, "
@@ -59,11 +62,14 @@ _SUMMED: Final = ", ".join(
     for name, count, value in (("latency", "logs", "latency_ms"), ("cost", "priced", "cost_usd"))
 )
 _SUMS: Final = "logs, latency_mid, latency_spread, priced, cost_mid, cost_spread"
-_STORED: Final = (
-    "SELECT toDate(started) AS day, route, latency_ms, cost_usd FROM signals "
-    "WHERE unit = 'interaction' AND is_deleted = 0 AND toDate(started) >= {since:Date} "
-    "AND toDate(started) <= {until:Date}"
+_DRAFTS: Final = "drafts WHERE run = {run:String} AND bucket = {bucket:UInt32}"
+_DAYS: Final = "toDate(started) >= {since:Date} AND toDate(started) <= {until:Date}"
+_SEEN: Final = (
+    "SELECT route, latency_ms, cost_usd FROM signals FINAL "
+    f"WHERE unit = 'interaction' AND {_DAYS} AND log_id GLOBAL NOT IN (SELECT trace_id FROM {_DRAFTS}) "
+    f"UNION ALL SELECT route, latency_ms, cost_usd FROM {_DRAFTS} AND {_DAYS}"
 )
+"""Each log of those days once: a bucket's own as they are now."""
 
 
 def z_score(value: str, name: str, count: str) -> str:
@@ -77,24 +83,15 @@ class Baselines:
 
     def __init__(self, t: Telemetry) -> None:
         self._t = t
-        self._fixed: dict[date, frozenset[str]] = {}
+        self._fixed: set[date] = set()
 
-    def prepare(self, params: dict[str, Any]) -> None:
-        """Make what the bucket's drafts are compared with. `params` are those of the bucket."""
-        pairs = self._t.query(
-            "SELECT DISTINCT toDate(started) AS day, toString(route) AS route FROM drafts "
-            "WHERE run = {run:String} AND bucket = {bucket:UInt32} ORDER BY day",
-            params,
-        ).to_pylist()
-        days = list(dict.fromkeys(row["day"] for row in pairs))
-        if new := [day for day in days if day not in self._fixed]:
+    def prepare(self, params: dict[str, Any], *, complete: date) -> None:
+        """Make what the bucket's drafts are compared with, on days up to the first before which something
+        may still come. `params` are those of the bucket."""
+        rows = self._t.query(f"SELECT DISTINCT toDate(started) AS day FROM {_DRAFTS} ORDER BY day", params)
+        days = [row["day"] for row in rows.to_pylist()]
+        if new := [day for day in days if day not in self._fixed and day <= complete]:
             self._fix(new, params)
-        if any(row["route"] not in self._fixed[row["day"]] for row in pairs):
-            self._t.command(
-                f"INSERT INTO baselines ({COLUMNS}) {near(self._t.topology, _OF_THE_DAY)} "
-                "SETTINGS max_partitions_per_insert_block = 0",
-                params | {"since": days[0], "until": days[-1]},
-            )
 
     def _fix(self, days: list[date], params: dict[str, Any]) -> None:
         noted = self._noted(days)
@@ -102,35 +99,22 @@ class Baselines:
             if day not in noted:
                 since, until = day - timedelta(days=DAYS_BEFORE), day - timedelta(days=1)
                 earlier = {"since": since, "until": until, "day": day}
-                self._t.command(f"INSERT INTO baselines ({COLUMNS}) {_OF_DAYS_BEFORE}", params | earlier)
-        self._fixed |= self._noted(days)
+                select = near(self._t.topology, _OF_DAYS_BEFORE)
+                self._t.command(f"INSERT INTO baselines ({COLUMNS}) {select}", params | earlier)
+        self._fixed |= {*days}
 
-    def _noted(self, days: list[date]) -> dict[date, frozenset[str]]:
-        """The routes, with the empty one, that are fixed for those of the days that were looked at."""
+    def _noted(self, days: list[date]) -> set[date]:
+        """Those of the days that are fixed."""
         rows = self._t.query(
-            "SELECT day, groupUniqArray(route) AS routes FROM baselines FINAL "
-            "WHERE before = 1 AND day IN {days:Array(Date)} GROUP BY day HAVING has(routes, '')",
+            "SELECT DISTINCT day FROM baselines "
+            "WHERE before = 1 AND route = '' AND day IN {days:Array(Date)}",
             {"days": days},
         )
-        return {row["day"]: frozenset(row["routes"]) for row in rows.to_pylist()}
+        return {row["day"] for row in rows.to_pylist()}
 
 
 _OF_DAYS_BEFORE: Final = (
     f"SELECT {{day:Date}}, route, 1, {_SUMS}, {{computed_at:DateTime64(6, 'UTC')}} FROM ("
-    f"SELECT route, {_SUMMED} FROM ({_STORED}) GROUP BY route HAVING logs >= {ENOUGH} "
-    f"UNION ALL SELECT '' AS route, {_SUMMED} FROM ({_STORED} AND 0))"
-)
-_OF_THE_DAY: Final = (
-    f"SELECT day, route, 0, {_SUMS}, {{computed_at:DateTime64(6, 'UTC')}} FROM ("
-    f"SELECT day, route, {_SUMMED} FROM ("
-    f"{_STORED} AND (toDate(started), route) GLOBAL IN (SELECT day, route FROM (WANTED)) "
-    "UNION ALL SELECT toDate(started) AS day, route, latency_ms, cost_usd FROM drafts "
-    "WHERE run = {run:String} AND bucket = {bucket:UInt32} "
-    "AND (toDate(started), route) GLOBAL IN (SELECT day, route FROM (WANTED))"
-    f") GROUP BY day, route HAVING logs >= {ENOUGH})"
-).replace(
-    "WANTED",
-    "SELECT DISTINCT toDate(started) AS day, route FROM drafts WHERE run = {run:String} "
-    "AND bucket = {bucket:UInt32} AND (toDate(started), route) GLOBAL NOT IN ("
-    "SELECT day, route FROM baselines WHERE before = 1 AND day >= {since:Date} AND day <= {until:Date})",
+    f"SELECT route, {_SUMMED} FROM ({_SEEN}) GROUP BY route HAVING logs >= {ENOUGH} AND route != '' "
+    f"UNION ALL SELECT '' AS route, {_SUMMED} FROM ({_SEEN}) WHERE 0)"
 )

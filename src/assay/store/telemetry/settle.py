@@ -8,7 +8,8 @@ that breaks off leaves nothing half done that the next one would not do again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -96,9 +97,9 @@ def settle(
         )
         total = sum(bucket.traces for bucket in work.buckets)
         done, conversations, interactions = 0, 0, 0
-        for bucket in work.buckets:
+        for bucket, complete in zip(work.buckets, _complete(work.buckets, computed_at), strict=True):
             progress("signals", done, total)
-            written = settled.write(run, bucket)
+            written = settled.write(run, bucket, complete=complete)
             interactions += written[0]
             conversations += written[1]
             done += bucket.traces
@@ -115,6 +116,12 @@ def settle(
         conversations=conversations,
         unsettled=work.waiting + planned - conversations,
     )
+
+
+def _complete(buckets: Sequence[Bucket], now: datetime) -> list[date]:
+    """For each bucket the day before which nothing of the run comes after it, today at the latest."""
+    days = accumulate((bucket.first_day for bucket in reversed(buckets[1:])), min, initial=now.date())
+    return list(days)[::-1][: len(buckets)]
 
 
 class _Run:
@@ -143,15 +150,16 @@ class _Run:
         self._shared |= of_interactions.params | compare.bind_compared(words, ears, tongues, known)
         self._of_talks.params.update(self._ears.params)
 
-    def write(self, run: str, bucket: Bucket) -> tuple[int, int]:
-        """Settle one bucket; how many interactions and conversations were idle for long enough."""
+    def write(self, run: str, bucket: Bucket, *, complete: date) -> tuple[int, int]:
+        """Settle one bucket; how many interactions and conversations were idle for long enough. Everything
+        that is known of the days before `complete` is in it or settled."""
         params = {**self._shared, "run": run, "bucket": bucket.number}
         params |= {"first_day": bucket.first_day, "last_day": bucket.last_day}
         self._t.check_reserve(RESERVE_BYTES)
         stood = self._stood(params)
         try:
             write_drafts(self._t, params)
-            self._baselines.prepare(params)
+            self._baselines.prepare(params, complete=complete)
             self._t.command(self._interactions, params)
             return self._put_together(bucket, params, stood=stood)
         finally:
