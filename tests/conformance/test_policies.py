@@ -89,6 +89,15 @@ class Ordered(Own):
         return found._replace(probability=np.linspace(0.1, 0.2, logs.num_rows))
 
 
+class Hasty(Own):
+    """It slows down by what was drawn before the batch, whatever is in it."""
+
+    def chances(self, stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:
+        found = super().chances(stage, logs, parameters)
+        spent = logs["spent"][0].as_py() if "spent" in logs.column_names else 0.0
+        return found._replace(probability=found.probability / (1 + spent))
+
+
 class Silent(Own):
     def chances(self, stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:
         return super().chances(stage, logs, parameters)._replace(explain=lambda rows: ["" for _ in rows])
@@ -130,6 +139,7 @@ def test_a_policy_of_one_s_own_conforms() -> None:
         (Fresh(), "fix() changed what was known: chance"),
         (Neighbourly(), "depends on the logs that stand beside it"),
         (Ordered(), "depend on the order"),
+        (Hasty(), "after 0 logs, chances depend on how a day is cut into batches"),
         (Silent(), "explain() must say why"),
         (Lost(), "a group must be one of 1, got 7 to 7"),
         (Restless(), "its definition is another each time"),

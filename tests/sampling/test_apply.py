@@ -101,10 +101,10 @@ def test_applying_again_changes_nothing(telemetry: Telemetry, put_logs: Put) -> 
 def test_late_logs_get_the_day_s_probability(telemetry: Telemetry, put_logs: Put) -> None:
     put_logs(ids(100), NOON)
     apply(telemetry)
-    put_logs(ids(300, "late"), NOON)
-    assert apply(telemetry).decided > 300
+    put_logs(ids(25, "late"), NOON)
+    assert apply(telemetry).decided > 25
     rows = decisions(telemetry, "stage = 'judge'")
-    assert len(rows) == 400
+    assert len(rows) == 125
     assert {row["probability"] for row in rows} == {0.2}
     reasons = {row["reason"] for row in rows if row["selected"] and row["log_id"].startswith("late")}
     assert reasons == {"stratum rest: probability 0.2, as for the day's others"}
@@ -146,11 +146,19 @@ def test_an_open_day_follows_the_day_before_where_asked(telemetry: Telemetry, pu
         (NOON + ONE_DAY, "rest", 0.2),
         (NOON + ONE_DAY, "trouble", 1.0),
     }
-    # Once fixed it stays, also when the day is over and much larger.
-    put_logs(ids(500, "evening"), NOON + ONE_DAY)
+    # Once fixed it stays, also when the day is over and larger, until it is far larger.
+    put_logs(ids(75, "evening"), NOON + ONE_DAY)
     apply(telemetry, window=both, now=now + ONE_DAY)
     rows = decisions(telemetry, "stage = 'judge' AND log_id LIKE 'evening%'")
     assert {row["probability"] for row in rows} == {0.2}
+    put_logs(ids(500, "night"), NOON + ONE_DAY)
+    apply(telemetry, window=both, now=now + ONE_DAY)
+    rows = decisions(telemetry, "stage = 'judge' AND log_id LIKE 'night%'")
+    assert max(row["probability"] for row in rows) < 0.2
+    assert sum(row["probability"] for row in rows) < 20
+    said = {row["reason"] for row in rows if row["selected"]}
+    assert said
+    assert all("slowed down to 0." in why for why in said)
 
 
 def test_whole_days_are_decided_however_the_window_cuts_them(telemetry: Telemetry, put_logs: Put) -> None:

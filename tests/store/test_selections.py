@@ -21,15 +21,15 @@ from assay.store.telemetry.selections import (
     count_decided,
     count_logs,
     days_with_logs,
+    decided_facts,
     fixed_probabilities,
     insert_selections,
     read_reached,
     selected_counts,
     selections_of,
     settled_since,
-    slice_counts,
-    spent,
     survey,
+    tally,
     write_reached,
 )
 
@@ -190,7 +190,10 @@ def test_logs_are_counted_by_what_is_asked_of_them(telemetry: Telemetry, put_log
     assert [row["logs"] for row in one_by_one] == [1.0, 1.0, 1.0]
     assert "x_facts" in one_by_one[0]
     only = grouping(where=parse("errors > 0"), slices=((Field(name="version"),),))
-    assert (count_logs(telemetry, only, TODAY), slice_counts(telemetry, only, TODAY, 0)) == (2, {"": 2})
+    assert count_logs(telemetry, only, TODAY) == 2
+    found = decided_facts(telemetry, only, "judge", TODAY).to_pylist()
+    assert sorted(found, key=str) == [{"when.trouble": 1, "when.long": 0, "slice.0": "", "logs": 2}]
+    assert decided_facts(telemetry, only, "label", TODAY).to_pylist() == []
     window = Window(start=TODAY.start, end=TODAY.end + timedelta(days=1))
     assert days_with_logs(telemetry, "conversation", Window(start=START, end=START)) == [DAY]
     assert days_with_logs(telemetry, "conversation", window) == [DAY, DAY + timedelta(days=1)]
@@ -210,7 +213,19 @@ def test_what_a_version_decided_with_is_read_back_by_stratum(telemetry: Telemetr
     found = fixed_probabilities(telemetry, grouping(), "judge", TODAY)
     assert found == {"rest": 0.1 + 0.2, "trouble": 1.0}
     assert fixed_probabilities(telemetry, grouping(), "label", TODAY) == {"rest": 0.6}
-    assert spent(telemetry, grouping(), "judge", TODAY) == pytest.approx(0.3 + 0.3 + 0.9 + 1.0 + 0.9)
+    known = {
+        (row["stratum"], row["own"]): row for row in tally(telemetry, grouping(), "judge", TODAY).to_pylist()
+    }
+    assert {key: row["logs"] for key, row in known.items()} == {
+        ("rest", 1): 2,
+        ("trouble", 1): 1,
+        ("rest", 0): 1,
+        ("", 0): 0,
+    }
+    # Of a further chance of 0.9 counts what it adds to 0.3.
+    added = known["", 0]["spent"]
+    assert added == pytest.approx(0.7 * 0.9)
+    assert sum(row["spent"] for row in known.values()) == pytest.approx(0.3 + 0.3 + 1.0 + 0.9 + added)
     assert count_decided(telemetry, grouping(), "judge", TODAY) == 4
 
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assay.query import Condition
 from assay.records import Progress, SampleReport, Stage, StratumCount, Window, no_progress
@@ -20,8 +19,9 @@ from assay.sampling.decide import decide
 from assay.sampling.draw import draw
 from assay.sampling.groups import group_logs
 from assay.sampling.sources import Sources
-from assay.sampling.survey import ONE_DAY, Surveyor, number_slices, spending, with_chances
+from assay.sampling.survey import ONE_DAY, Surveyor, with_chances
 from assay.sampling.systematic import draw_systematic
+from assay.sampling.tally import Tally
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.selections import (
     MOST,
@@ -217,24 +217,22 @@ class _Batches:
     day: date
     begun: bool = False
     tried: bool = False
-    spent: float = 0.0
+    tally: Tally = field(default_factory=Tally)
     known: Parameters = field(default_factory=dict)
 
     def decide(self, batches: Iterator[pa.Table]) -> None:
         policy, work = self.surveyor.policy, self.work
         whole = self.stage == "judge" and policy.drawing == "systematic"
         prepared = map(self._prepare, filter(_has_rows, batches))
-        totals: list[dict[str, int]] | None = None
         for batch in _as_one(prepared) if whole else prepared:
-            totals = self.surveyor.count_slices(self.day) if totals is None else totals
-            logs, chances = self._give(spending(number_slices(batch, totals), self.spent))
+            logs, chances = self._give(self.tally.lay_beside(batch))
             if whole:
                 logs = self._in_a_row(logs, chances)
             rows = decide(policy, work.version, self.stage, logs, chances, decided_at=work.now)
             if self.stage == "judge":
                 waits = chances.group[np.isnan(chances.probability)]
                 work.waiting.update(policy.groups[group] for group in waits.tolist())
-            self.spent += float(pc.sum(rows["probability"]).as_py() or 0.0)
+            self.tally.add(logs, chances)
             if rows.num_rows:
                 work.write(self.stage, rows)
 
@@ -244,7 +242,7 @@ class _Batches:
         if not self.begun:
             self.begun = True
             self.known = self.work.sources.days.read(policy.name, self.work.version, self.stage, self.day)
-            self.spent = self.surveyor.spent(self.day)
+            self.tally = self.surveyor.tally(self.day)
         if not self.surveyor.grouping.features:
             return logs
         if not self.known:

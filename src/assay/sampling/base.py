@@ -35,16 +35,23 @@ class Needs:
     """What a policy must know of each log, and in which column of Arrow it gets it.
 
     - `conditions`, filters by name: column `when.NAME`, true where it holds.
+    - `counted`, some of these: column `nth.when.NAME`, the log's number among those of which it holds.
     - `slices`, each of one fact or several (`version`, `attr["tenant"]`): column `slice.N`, their text,
-      N from 0, and column `nth.N`, which counts the log within its slice and UTC day, from 1.
+      N from 0, and column `nth.N`, the log's number within its slice.
     - `risk`, a metric's name ("" is the headline): column `chance`, that the log fails it.
     - `cell`: column `cell`, where it lies in the space of meanings, 0 if unknown.
     - `spread`, a metric's name ("" is the headline): `Day.spread`, how its past scores differ.
 
-    Column `spent` says how many logs of the day are expected to be drawn before the first of these.
+    Beside these stand the columns `nth`, the log's number, `occasion` and `missed` (how often it was decided
+    on, and the chance that it was not drawn), and, the same for all logs that come together, what came
+    before the first of them: `spent`, how many are expected to be drawn, and `decided.GROUP`, how many this
+    version has decided on in each group. Numbers go from 1, by UTC day and stage, in the order in which
+    logs are decided on; one that is decided on again has the number that was reached. All but those that
+    are asked for are missing where a day is only planned.
     """
 
     conditions: Mapping[str, str] = field(default_factory=dict)
+    counted: frozenset[str] = frozenset()
     slices: tuple[tuple[str, ...], ...] = ()
     risk: str | None = None
     cell: bool = False
@@ -57,7 +64,8 @@ class Day:
 
     `logs`: the columns that the policy needs and `logs`, how many have them (at stage `label`: the
     expected number drawn for the judge, with their `stratum` there); `before` the same of the day
-    before, `usual` how many there were a week before, 0 if unknown. What needs the whole day waits for
+    before (at stage `label` only where this version decided nearly all of it), `usual` how many there were
+    a week before (at stage `label`: the day before), 0 if unknown. What needs the whole day waits for
     its end, unless `include_open`. `known` are the parameters that are fixed already; `decided`, of a
     policy that has one probability in each group, those that it has decided with. `risk` is the
     model's version, "" where there is none, and `metric` whose failures it foretells; `spread` has the

@@ -21,6 +21,7 @@ from assay.sampling.base import (
     Needs,
     Parameters,
 )
+from assay.sampling.brake import SLACK, chance_before, slow_by_sum
 from assay.sampling.parts import Even, Part, Rates, Scaling, counts
 from assay.sampling.quotas import EARLY
 
@@ -32,12 +33,6 @@ PROMISED: Final = 0.5
 
 HIGHEST: Final = 12.0
 """Scaling by more than ten to this changes nothing: all that any part looks at is drawn for certain."""
-
-SLACK: Final = 1.25
-"""How far above its budget a day may come before chances fall."""
-
-BRAKE: Final = 5.0
-"""How fast they fall then: at three times the logs that were expected, 1.7 times the budget is drawn."""
 
 
 class _Scales(NamedTuple):
@@ -59,9 +54,14 @@ class _Sum(NamedTuple):
     shared: FloatArray
 
     def scaled(self, scales: _Scales) -> FloatArray:
-        most = np.maximum(np.minimum(1.0, scales.share * self.shared), scales.least * self.least)
-        chance: FloatArray = np.maximum(np.maximum(self.certain, most), scales.floor)
+        chance: FloatArray = np.maximum(np.maximum(self.certain, self.bearable(scales)), scales.floor)
         return np.minimum(1.0, chance)
+
+    def bearable(self, scales: _Scales) -> FloatArray:
+        """What the budget can bear, of parts that are not certain."""
+        most = np.maximum(np.minimum(1.0, scales.share * self.shared), scales.least * self.least)
+        chance: FloatArray = np.minimum(1.0, most)
+        return chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +109,7 @@ class Composed:
         each = [part.needs() for part in self.parts]
         return Needs(
             conditions={name: when for need in each for name, when in need.conditions.items()},
+            counted=frozenset().union(*(need.counted for need in each)),
             slices=tuple(by for need in each for by in need.slices),
             risk=next((need.risk for need in each if need.risk is not None), None),
             cell=any(need.cell for need in each),
@@ -120,13 +121,11 @@ class Composed:
             return day.known
         if day.over < 1 and (self.drawing == "systematic" or not day.include_open):
             return {}
+        if stage == "label":
+            return self._fix_labels(day)
         logs, more, source = _basis(day)
         if not logs.num_rows:
             return {}
-        if stage == "label":
-            drawn = float(counts(logs).sum()) * more
-            assert self.label_budget is not None
-            return {"rate": min(1.0, self.label_budget / max(drawn, 1e-9)), "drawn": drawn, "from": source}
         total = float(counts(logs).sum())
         shares = sum(part.share for part in self.parts)
         places = [self.budget * part.share / shares for part in self.parts]
@@ -145,6 +144,20 @@ class Composed:
             "from": source,
         }
 
+    def _fix_labels(self, day: Day) -> Parameters:
+        """By how many are drawn for the judge: of the day, or of the day before if this version decided it
+        all. Else the budget is expected: a few first decisions say nothing of a day."""
+        assert self.label_budget is not None
+        if day.over >= 1:
+            drawn, source = float(counts(day.logs).sum()), "the day"
+        elif day.before is not None and day.before.num_rows:
+            drawn, source = float(counts(day.before).sum()), "the day before"
+        else:
+            drawn, source = min(self.budget, day.usual or self.budget), "the budget"
+        if not drawn:
+            return {}
+        return {"rate": min(1.0, self.label_budget / drawn), "drawn": drawn, "from": source}
+
     def chances(self, stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:
         none: IntArray = np.zeros(logs.num_rows, dtype=np.int64)
         if not parameters:
@@ -153,7 +166,7 @@ class Composed:
             return self._label_chances(logs, parameters)
         given = self._sum(logs, parameters["parts"])
         scales = _Scales(**parameters["scales"])
-        chance = self._brake(given.scaled(scales), given.certain, logs, scales.floor)
+        chance = self._brake(given, scales, logs)
         group, source = self._who(given, scales, logs.num_rows)
 
         def explain(rows: IntArray) -> list[str]:
@@ -194,28 +207,34 @@ class Composed:
             best[better], group[better], source[better] = chance[better], firsts[number] + own[better], number
         return group, source
 
-    def _brake(self, chance: FloatArray, certain: FloatArray, logs: pa.Table, floor: float) -> FloatArray:
-        """Lower chances where the day has had more than its budget: it has more logs than expected.
-
-        With S drawn so far, in budgets, chances are divided by 1 + b (A - s) where A is what would have
-        been drawn without a brake; then S = s + ln(1 + b (A - s)) / b grows with its logarithm."""
+    def _brake(self, given: _Sum, scales: _Scales, logs: pa.Table) -> FloatArray:
+        """Chances that fall where the day has had more than its budget: it has more logs than expected."""
         if "spent" not in logs.column_names or not logs.num_rows:
-            return chance
-        so_far = logs["spent"][0].as_py() / self.budget
-        beyond = max(0.0, so_far - SLACK)
-        before = min(so_far, SLACK) + np.expm1(min(BRAKE * beyond, 50.0)) / BRAKE
-        unbraked = before + (np.cumsum(chance) - chance) / self.budget
-        slower = chance / (1 + BRAKE * np.maximum(0.0, unbraked - SLACK))
-        least: FloatArray = np.maximum(np.maximum(slower, certain), floor)
-        return np.minimum(least, chance)
+            return given.scaled(scales)
+        least = np.maximum(np.minimum(1.0, given.certain), _even(logs, self.budget, scales.floor))
+        spent = logs["spent"][0].as_py()
+        return slow_by_sum(given.bearable(scales), least, chance_before(logs), spent, self.budget)
 
     def _label_chances(self, logs: pa.Table, parameters: Parameters) -> Chances:
         rate, drawn = parameters["rate"], parameters["drawn"]
+        chance: FloatArray = np.full(logs.num_rows, rate)
+        if "spent" in logs.column_names and logs.num_rows:
+            assert self.label_budget is not None
+            least, spent = _even(logs, self.label_budget, rate), logs["spent"][0].as_py()
+            chance = slow_by_sum(chance, least, chance_before(logs), spent, self.label_budget)
         names = {name: number for number, name in enumerate(self.groups)}
         given = logs["stratum"].to_pylist()
         group: IntArray = np.array([names.get(str(name), 0) for name in given], dtype=np.int64)
-        note = f"{self.label_budget:g} of {drawn:.1f} drawn a day, probability {rate:.2g}"
-        return Chances(np.full(logs.num_rows, rate), group, lambda rows: [note for _ in rows])
+        note = f"{self.label_budget:g} of {drawn:.1f} drawn a day, probability "
+        return Chances(chance, group, lambda rows: [f"{note}{chance[row]:.2g}" for row in rows.tolist()])
+
+
+def _even(logs: pa.Table, budget: float, most: float) -> FloatArray:
+    """The chance that every log has, whatever happens: a tenth of the budget over as many logs as came."""
+    if "nth" not in logs.column_names:
+        return np.full(logs.num_rows, most)
+    chance: FloatArray = np.minimum(most, SLACK * LEAST_EVEN * budget / logs["nth"].to_numpy())
+    return np.maximum(chance, MIN_PROBABILITY)
 
 
 def _generality(part: Part) -> int:

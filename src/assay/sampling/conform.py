@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 from assay.errors import PluginError
 from assay.records import Stage
 from assay.sampling.base import MIN_PROBABILITY, Chances, Day, Parameters, Policy
+from assay.sampling.tally import Tally
 
 DAY: Final = date(2026, 5, 4)
 LOGS: Final = 200
@@ -21,7 +23,8 @@ def check_policy(policy: Policy, seed: int = 0) -> None:
     """Raises PluginError, with what is wrong, unless the policy can be drawn from without bias.
 
     Of a closed day every log must get a chance from 1e-6 to 1, the same whatever logs stand beside it and in
-    whatever order, from parameters that survive being kept as JSON; what is fixed must stay."""
+    whatever order, from parameters that survive being kept as JSON; what is fixed must stay. With what
+    came before, little or far too much, chances must be the same however the day is cut into batches."""
     rng = np.random.default_rng(seed)
     _check_names(policy)
     for stage in policy.stages:
@@ -40,6 +43,35 @@ def check_policy(policy: Policy, seed: int = 0) -> None:
             _refuse(policy, stage, "chances depend on the order in which logs come")
         if not np.allclose(alone, whole.probability[::20], rtol=1e-9):
             _refuse(policy, stage, "a log's chance depends on the logs that stand beside it")
+        for before in (0.0, 30.0, 1e5):
+            _check_batches(policy, stage, logs, fixed, before)
+
+
+def _check_batches(policy: Policy, stage: Stage, logs: pa.Table, fixed: Parameters, before: float) -> None:
+    """Refuse chances that go by how the logs of a day are cut, where so many came `before`."""
+    found = []
+    for size in (LOGS, 23, 1):
+        tally = _tally(policy, stage, before)
+        given = []
+        for start in range(0, LOGS, size):
+            batch = tally.lay_beside(logs.slice(start, size))
+            chances = _chances(policy, stage, batch, fixed)
+            tally.add(batch, chances)
+            given.append(chances.probability)
+        found.append(np.concatenate(given))
+    if not all(np.allclose(one, found[0], rtol=1e-6) for one in found[1:]):
+        _refuse(policy, stage, f"after {before:g} logs, chances depend on how a day is cut into batches")
+
+
+def _tally(policy: Policy, stage: Stage, before: float) -> Tally:
+    needs = policy.needs(stage)
+    return Tally(
+        spent=before,
+        logs=before,
+        groups=dict.fromkeys(policy.groups, before),
+        slices=[Counter({f"v{value}": int(before) for value in range(4)}) for _ in needs.slices],
+        conditions=dict.fromkeys(needs.counted, before),
+    )
 
 
 def _check_names(policy: Policy) -> None:

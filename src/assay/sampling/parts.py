@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.sampling.base import FloatArray, IntArray, Needs
+from assay.sampling.brake import SLACK, slow_by_number
 
 Fixed = Mapping[str, Any]
 Scaling = Literal["certain", "least", "share"]
@@ -18,9 +19,6 @@ the budget is met."""
 
 SLICES: Final = 2_000
 """Slices that are counted one by one; of others the first logs of a day are drawn, as of a new one."""
-
-GROWTH: Final = 1.25
-"""How much larger than expected a slice may become before its chance falls."""
 
 
 class Rates(NamedTuple):
@@ -61,7 +59,8 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exhaustive:
-    """Every log of which `when` holds; with `at_most`, that many a day are expected."""
+    """Every log of which `when` holds; with `at_most`, that many a day are expected, and where more come than
+    were foreseen, chances fall with the log's number among them."""
 
     name: str
     when: str
@@ -78,7 +77,8 @@ class Exhaustive:
         return {"kind": "exhaustive", "when": self.when, "at_most": self.at_most}
 
     def needs(self) -> Needs:
-        return Needs(conditions={self.name: self.when})
+        some = frozenset() if self.at_most is None else frozenset({self.name})
+        return Needs(conditions={self.name: self.when}, counted=some)
 
     def fix(self, logs: pa.Table, places: float, spread: pa.Table | None) -> Fixed:
         count = float((_holds(logs, self.name) * counts(logs)).sum())
@@ -86,8 +86,19 @@ class Exhaustive:
 
     def rates(self, logs: pa.Table, fixed: Fixed) -> Rates:
         rate = min(1.0, fixed["rate"])
-        why = "every one" if rate == 1 else f"{self.at_most:g} a day of {fixed['logs']:.0f}"
-        return Rates(_holds(logs, self.name) * rate, lambda row: why)
+        if self.at_most is None:
+            return Rates(_holds(logs, self.name), lambda row: "every one")
+        number: FloatArray = np.ones(logs.num_rows)
+        if f"nth.when.{self.name}" in logs.column_names:
+            number = logs[f"nth.when.{self.name}"].to_numpy()
+        slower = slow_by_number(number, self.at_most / rate)
+
+        def why(row: int) -> str:
+            if slower[row] < 1:
+                return f"{self.at_most:g} a day, and this is number {number[row]:.0f}"
+            return "every one" if rate == 1 else f"{self.at_most:g} a day of {fixed['logs']:.0f}"
+
+        return Rates(_holds(logs, self.name) * rate * slower, why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +206,7 @@ class Rare:
         rate: FloatArray = np.minimum(1.0, self.at_least / np.maximum(size, 1e-9))
         if f"nth.{self.number}" in logs.column_names:
             nth = logs[f"nth.{self.number}"].to_numpy()
-            rate = rate * np.minimum(1.0, np.maximum(self.at_least, GROWTH * size) / nth) ** 2
+            rate = rate * np.minimum(1.0, np.maximum(self.at_least, SLACK * size) / nth) ** 2
 
         def why(row: int) -> str:
             which = f"{', '.join(self.by)} {str(names[code[row]]).replace(chr(31), ', ')!r}"

@@ -11,7 +11,19 @@ import pyarrow as pa
 
 from assay.errors import ConfigError
 from assay.records import Stage, Unit
-from assay.sampling.base import Chances, Day, Drawing, FloatArray, IntArray, Needs, Parameters, Quota, Stratum
+from assay.sampling.base import (
+    MIN_PROBABILITY,
+    Chances,
+    Day,
+    Drawing,
+    FloatArray,
+    IntArray,
+    Needs,
+    Parameters,
+    Quota,
+    Stratum,
+)
+from assay.sampling.brake import first_time, number_within, slow_by_number
 
 EARLY = 1 / 24
 """The first hour counts as whole: a few logs after midnight say little of the day to come."""
@@ -90,7 +102,7 @@ def fix_strata(strata: Sequence[Stratum], stage: Stage, day: Day) -> Parameters:
 
 
 def give_chances(strata: Sequence[Stratum], stage: Stage, logs: pa.Table, parameters: Parameters) -> Chances:
-    """Every log has the chance of its stratum."""
+    """Every log has the chance of its stratum, less where that has had far more logs than were expected."""
     chances: FloatArray = np.full(len(strata), np.nan)
     for number, stratum in enumerate(strata):
         quota = stratum.quota(stage)
@@ -99,12 +111,36 @@ def give_chances(strata: Sequence[Stratum], stage: Stage, logs: pa.Table, parame
         elif stratum.name in parameters:
             chances[number] = parameters[stratum.name]["probability"]
     group = divide(strata, logs)
+    slower = _slow(strata, stage, logs, group, chances)
     words = [_words(stratum, stage, parameters.get(stratum.name, {})) for stratum in strata]
 
     def explain(rows: IntArray) -> list[str]:
-        return [words[number] for number in group[rows]]
+        return [
+            words[group[row]] + ("" if slower[row] == 1 else f", slowed down to {given[row]:.3g}")
+            for row in rows.tolist()
+        ]
 
-    return Chances(chances[group], group, explain)
+    given: FloatArray = np.where(
+        slower < 1, np.maximum(MIN_PROBABILITY, chances[group] * slower), chances[group]
+    )
+    return Chances(given, group, explain)
+
+
+def _slow(
+    strata: Sequence[Stratum], stage: Stage, logs: pa.Table, group: IntArray, chances: FloatArray
+) -> FloatArray:
+    """By what chances fall, of logs that come after as many as their stratum's size foresaw."""
+    slower: FloatArray = np.ones(logs.num_rows)
+    if not all(f"decided.{stratum.name}" in logs.column_names for stratum in strata) or not logs.num_rows:
+        return slower
+    before = np.array([logs[f"decided.{stratum.name}"][0].as_py() for stratum in strata])
+    number = number_within(group, first_time(logs), before)
+    for place, stratum in enumerate(strata):
+        quota = stratum.quota(stage)
+        if quota is not None and quota.size is not None and not np.isnan(chances[place]):
+            here = group == place
+            slower[here] = slow_by_number(number[here], quota.size / chances[place])
+    return slower
 
 
 def divide(strata: Sequence[Stratum], logs: pa.Table) -> IntArray:

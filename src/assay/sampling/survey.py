@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from assay.sampling.base import Day, FloatArray, IntArray, Needs, Parameters, Po
 from assay.sampling.draw import salt_of
 from assay.sampling.quotas import Quotas
 from assay.sampling.sources import Sources
+from assay.sampling.tally import Tally, tally_of
 from assay.store.telemetry import selections
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.grouping import Grouping
@@ -24,6 +24,9 @@ from assay.store.telemetry.spread import past_scores
 ONE_DAY: Final = timedelta(days=1)
 PAST: Final = timedelta(days=28)
 """So far back the scores go by which strata are weighed."""
+
+NEARLY: Final = 0.9
+"""Of a day's logs so many were decided on by a version, or its number of labels tells nothing of the next."""
 
 FINENESS: Final = 64
 """Steps of one unit of log-odds in which chances are told apart when a day is counted."""
@@ -53,14 +56,13 @@ class Surveyor:
         window, known = Window.of_day(day), known or {}
         model = self.model(day, known)
         early = over < 1 and include_open
-        yesterday = Window.of_day(day - ONE_DAY)
         return Day(
             day=day,
             logs=self._count(window, model),
             over=over,
             include_open=include_open,
-            before=self._count(yesterday, model, own=True) if early else None,
-            usual=self._usual(day) if early and self.stage == "judge" else 0,
+            before=self._before(day, model) if early else None,
+            usual=self._usual(day) if early else 0,
             known=known,
             decided={} if known else self._fixed(window),
             risk="" if model is None else model.version,
@@ -90,16 +92,25 @@ class Surveyor:
             few=few,
         )
 
-    def count_slices(self, day: date) -> list[dict[str, int]]:
-        """How many logs of the day each slice has, by the slices' numbers."""
-        window = Window.of_day(day)
-        plain = replace(self.grouping, conditions=(), cell=False, features=False)
-        numbers = range(len(self.needs.slices))
-        return [selections.slice_counts(self.telemetry, plain, window, n) for n in numbers]
+    def tally(self, day: date) -> Tally:
+        """What the policy has decided of the day so far."""
+        window, needs = Window.of_day(day), self.needs
+        plain = replace(self.grouping, conditions=(), slices=(), cell=False, features=False)
+        slices = [
+            self._decided(replace(plain, slices=(by,)), window, "slice.0") for by in self.grouping.slices
+        ]
+        holding = {}
+        for name, condition in self.grouping.conditions:
+            if name in needs.counted:
+                found = self._decided(replace(plain, conditions=((name, condition),)), window, f"when.{name}")
+                holding[name] = float(sum(count for holds, count in found.items() if int(holds)))
+        known = selections.tally(self.telemetry, self.grouping, self.stage, window)
+        return tally_of(self.policy.groups, known, slices, holding)
 
-    def spent(self, day: date) -> float:
-        """How many of the day's logs are expected to be drawn so far."""
-        return selections.spent(self.telemetry, self.grouping, self.stage, Window.of_day(day))
+    def _decided(self, grouping: Grouping, window: Window, column: str) -> dict[str, int]:
+        """How many of the logs that are decided have each value."""
+        found = selections.decided_facts(self.telemetry, grouping, self.stage, window)
+        return {str(row[column]): row["logs"] for row in found.to_pylist()}
 
     def _metric(self, known: Parameters) -> str:
         """Whose failures are foretold: a headline that changes does not change a day that is fixed."""
@@ -114,8 +125,20 @@ class Surveyor:
         tables = selections.survey(self.telemetry, self.grouping, self.stage, window, own=own)
         return add_up(with_chances(table, model) if self.grouping.features else table for table in tables)
 
+    def _before(self, day: date, model: Risk | None) -> pa.Table | None:
+        """The day before; what was drawn of it only where this version decided nearly all of it."""
+        window = Window.of_day(day - ONE_DAY)
+        if self.stage == "label":
+            known = selections.tally(self.telemetry, self.grouping, "judge", window)
+            decided = tally_of(self.policy.groups, known).own
+            if decided < NEARLY * selections.count_logs(self.telemetry, self.grouping, window):
+                return None
+        return self._count(window, model, own=True)
+
     def _usual(self, day: date) -> int:
-        return selections.count_logs(self.telemetry, self.grouping, Window.of_day(day - 7 * ONE_DAY))
+        """The logs of the day by which the number of today's is foretold."""
+        ago = 7 if self.stage == "judge" else 1
+        return selections.count_logs(self.telemetry, self.grouping, Window.of_day(day - ago * ONE_DAY))
 
     def _fixed(self, window: Window) -> dict[str, float]:
         if not isinstance(self.policy, Quotas):
@@ -168,26 +191,3 @@ def _grouped(table: pa.Table) -> pa.Table:
         return result
     mean = result["failing"].to_numpy() / result["logs"].to_numpy()
     return result.drop_columns(["step", "failing"]).append_column("chance", pa.array(mean))
-
-
-def number_slices(logs: pa.Table, totals: list[dict[str, int]]) -> pa.Table:
-    """The logs with columns `nth.N`: each one's number among those of its slice and day, where `totals`
-    counts these logs too. One that is decided on again comes last."""
-    first = logs["occasion"].to_numpy() == 0
-    for number, total in enumerate(totals):
-        texts = [str(text) for text in logs[f"slice.{number}"].to_pylist()]
-        here = Counter(text for text, new in zip(texts, first.tolist(), strict=True) if new)
-        at = {text: max(total.get(text, 0) - count, 0) for text, count in here.items()}
-        nth = []
-        for text, new in zip(texts, first.tolist(), strict=True):
-            if new:
-                at[text] += 1
-            nth.append(at[text] if new else max(total.get(text, 1), 1))
-        logs = logs.append_column(f"nth.{number}", pa.array(nth, pa.int64()))
-    return logs
-
-
-def spending(logs: pa.Table, spent: float) -> pa.Table:
-    """The logs with the column `spent`."""
-    column: Any = pa.repeat(pa.scalar(spent, pa.float64()), logs.num_rows)
-    return logs.append_column("spent", column)

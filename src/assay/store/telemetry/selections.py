@@ -57,7 +57,8 @@ def candidates(
     Columns: log_id, started, facts_at, `occasion` (0 at first), `missed` (the chance that no earlier
     occasion selected it), draw, at stage `label` the judge's `stratum`, "" where another version gave
     it, and what the grouping asks for. With `since` only those whose facts were computed then or
-    later. Many are read piece by piece, unless they are known to be `few`."""
+    later. They come in the order in which they began. Many are read piece by piece, unless they are
+    known to be `few`."""
     for piece in [window] if few else divide(t, grouping.unit, window, MOST):
         yield from _candidates(t, grouping, stage, piece, salt, since)
 
@@ -74,12 +75,12 @@ def _candidates(
         f"FROM selections FINAL WHERE {OF_POLICY} AND {NEAR}{some} GROUP BY log_id"
     )
     again = f"OR (d.passed > 0 AND f.facts_at > d.seen_at + {LATER})" if grouping.again else ""
-    order = " ORDER BY started, log_id" if grouping.slices else ""
     sql = (
         f"SELECT *, {DRAW} AS draw FROM (SELECT f.*, d.occasions AS occasion, "
         "if(d.occasions = 0, 1., d.passed) AS missed "
         f"FROM ({_drawable(facts, stage, some)}) AS f GLOBAL LEFT JOIN ({earlier}) AS d "
-        f"ON f.log_id = d.log_id WHERE d.occasions = 0 {again}){order} SETTINGS join_use_nulls = 0"
+        f"ON f.log_id = d.log_id WHERE d.occasions = 0 {again}) ORDER BY started, log_id "
+        "SETTINGS join_use_nulls = 0"
     )
     yield from _stream(t, grouping, sql, facts.params | {"stage": stage, "salt": salt})
 
@@ -114,23 +115,34 @@ def count_logs(t: Telemetry, grouping: Grouping, window: Window) -> int:
     return int(row["logs"])
 
 
-def slice_counts(t: Telemetry, grouping: Grouping, window: Window, number: int) -> dict[str, int]:
-    """How many settled logs of the window each slice of that number has."""
+def decided_facts(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> pa.Table:
+    """What the grouping asks for of the settled logs of the window that the policy, of whatever version, has
+    decided on, alike ones together, with their number `logs`."""
     facts = read_facts(grouping, "judge", window)
-    rows = t.query(
-        f"SELECT s{number} AS slice, count() AS logs FROM ({facts.sql}) GROUP BY slice", facts.params
+    asked = ", ".join(facts.asked)
+    sql = (
+        f"SELECT {asked}, count() AS logs FROM ({facts.sql}) WHERE sipHash64(log_id) GLOBAL IN "
+        f"(SELECT sipHash64(log_id) FROM selections WHERE {OF_POLICY} AND {NEAR}) GROUP BY {asked}"
     )
-    return {row["slice"]: row["logs"] for row in rows.to_pylist()}
+    table = t.query(sql, facts.params | {"stage": stage})
+    return table.rename_columns([grouping.column(name) for name in table.column_names])
 
 
-def spent(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> float:
-    """How many logs of the window the policy is expected to have drawn so far: a sum of probabilities."""
-    params = bind_scope(grouping.unit, window, policy=grouping.policy, stage=stage)
-    (row,) = t.query(
-        f"SELECT sum(probability) AS spent FROM selections FINAL WHERE {OF_POLICY} AND {NEAR} AND {ON_DAYS}",
-        params,
-    ).to_pylist()
-    return float(row["spent"])
+def tally(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> pa.Table:
+    """How many logs of the window the policy has decided on (`logs`), and how many of them are expected to
+    be drawn (`spent`), by `stratum` and by whether it was this version (`own`). What later occasions added
+    stands in a row of its own."""
+    of_day = f"{OF_POLICY} AND {NEAR} AND {ON_DAYS}"
+    return t.query(
+        "SELECT toString(stratum) AS stratum, policy_version = {version:String} AS own, count() AS logs, "
+        f"sum(probability) AS spent FROM selections FINAL WHERE {of_day} AND occasion = 0 "
+        "GROUP BY stratum, own UNION ALL SELECT '' AS stratum, 0 AS own, 0 AS logs, sum(added) AS spent FROM "
+        "(SELECT 1 - exp(sum(log1p(-probability))) - sumIf(probability, occasion = 0) AS added "
+        f"FROM selections FINAL WHERE {of_day} AND log_id GLOBAL IN "
+        f"(SELECT log_id FROM selections WHERE {of_day} AND occasion > 0) GROUP BY log_id) "
+        "HAVING count() > 0",
+        bind_scope(grouping.unit, window, policy=grouping.policy, version=grouping.version, stage=stage),
+    )
 
 
 def fixed_probabilities(t: Telemetry, grouping: Grouping, stage: Stage, window: Window) -> dict[str, float]:
