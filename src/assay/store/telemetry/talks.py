@@ -53,6 +53,8 @@ def _merged() -> dict[str, str]:
         "cost_z",
         "repeated_calls",
         "other_language",
+        "place",
+        "tools_before",
     )
     return {
         "started": "min(started)",
@@ -90,11 +92,15 @@ def _returns() -> str:
     users = (
         "SELECT user_id FROM drafts WHERE run = {run:String} AND bucket = {bucket:UInt32} AND user_id != ''"
     )
+    days = "toDate(started) >= {first_day:Date} - 1 AND toDate(started) <= {last_day:Date}"
+    theirs = (
+        f"SELECT log_id FROM signals WHERE unit = 'interaction' AND {days} AND user_id GLOBAL IN ({users})"
+    )
     begun = (
         "SELECT conversation_id AS talk, argMin(user_id, (started, log_id)) AS who, "
-        f"min(started) AS begun, {FIRST.format('input')} AS asked FROM signals "
-        "WHERE unit = 'interaction' AND is_deleted = 0 AND toDate(started) >= {first_day:Date} - 1 "
-        f"AND toDate(started) <= {{last_day:Date}} AND user_id GLOBAL IN ({users}) GROUP BY conversation_id"
+        f"min(started) AS begun, {FIRST.format('input')} AS asked FROM signals FINAL "
+        f"WHERE unit = 'interaction' AND {days} AND log_id GLOBAL IN ({theirs}) "
+        f"AND user_id GLOBAL IN ({users}) GROUP BY conversation_id"
     )
     again = (
         f"SELECT * FROM (SELECT *, count() OVER (PARTITION BY who) AS times FROM ({begun})) WHERE times > 1"

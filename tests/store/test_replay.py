@@ -1,0 +1,123 @@
+"""What a log is told from others beside it stays what it was, in whatever order and batches logs come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.store.spans import START, put, trace_id, turn
+from tests.store.test_settle import PRICES, WORDS, rows, signal
+
+from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.settle import settle
+
+ASKED = "My parcel from Berlin never arrived"
+HOUR = 60.0
+SIGNALS = (
+    signal("returns", "return_similarity >= 0.6", "conversation"),
+    signal("repeats", "similarity >= 0.6"),
+    signal("slow", "latency_z >= 4"),
+)
+
+
+@pytest.fixture
+def run(telemetry: Telemetry) -> Callable[..., Any]:
+    def settle_now(**changes: Any) -> Any:
+        later = START + timedelta(days=9)
+        given: dict[str, Any] = {"words": WORDS, "prices": PRICES, "idle_s": 900.0, "now": later}
+        return settle(telemetry, SIGNALS, **(given | changes))
+
+    return settle_now
+
+
+def alike(t: Telemetry) -> dict[str, float]:
+    return {key: row["return_similarity"] for key, row in rows(t).items()}
+
+
+def test_a_conversation_is_no_return_to_what_it_was_called_before(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    names = [f"n{number}" for number in range(4)]
+    put(telemetry, *(turn(name, user=f"u {name}", asked=ASKED) for name in names))
+    run()
+    named = {name: turn(name, f"talk {name}", user=f"u {name}", asked=ASKED, span="named") for name in names}
+    put(telemetry, *named.values())
+    run()
+    assert alike(telemetry) == {f"talk {name}": 0.0 for name in names}
+
+
+def test_a_turn_whose_user_turned_out_to_be_another_is_no_return(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    put(telemetry, turn("a", "first", user="ann", asked=ASKED))
+    run()
+    put(telemetry, turn("a", "first", user="robert", asked=ASKED))
+    run()
+    put(telemetry, turn("b", "second", user="ann", asked=ASKED, minute=HOUR))
+    run()
+    assert alike(telemetry)["second"] == 0.0
+
+
+def z_scores(t: Telemetry) -> dict[str, float | None]:
+    return {key: row["latency_z"] for key, row in rows(t, "interaction").items()}
+
+
+def days_of_traffic(route: int) -> list[list[dict[str, Any]]]:
+    """Forty logs a day for three days, and one that took long on each."""
+    return [
+        turn(
+            f"{route} {day} {number}",
+            start=START + timedelta(days=day),
+            minute=number,
+            seconds=300.0 if number == 7 else 2.0 + number % 7 / 10,
+        )
+        for day in range(3)
+        for number in range(40)
+    ]
+
+
+def test_what_is_usual_does_not_depend_on_batches(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    traffic = days_of_traffic(0)
+    put(telemetry, *traffic)
+    run()
+    whole = z_scores(telemetry)
+    known = {key for key, z in whole.items() if z is not None}
+    assert known == {trace_id(f"0 2 {number}") for number in range(40)}, "80 logs before, and 40, and none"
+    assert (whole[trace_id("0 2 7")] or 0.0) >= 4
+    for table in ("signals", "interactions", "otel_traces", "baselines", "settled"):
+        telemetry.command(f"TRUNCATE TABLE {table}")
+    for begin in range(0, len(traffic), 30):
+        put(telemetry, *traffic[begin : begin + 30])
+        run()
+    assert z_scores(telemetry) == pytest.approx(whole)
+    put(telemetry, *traffic)
+    run()
+    assert z_scores(telemetry) == pytest.approx(whole)
+
+
+def test_a_log_that_is_settled_again_counts_once(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    logs = [turn(f"r{number}", minute=number) for number in range(26)]
+    for _ in range(2):
+        put(telemetry, *logs)
+        run()
+    put(telemetry, *logs, turn("next", start=START + timedelta(days=1)))
+    run()
+    assert z_scores(telemetry)[trace_id("next")] is None
+
+
+def test_a_clock_that_runs_ahead_fixes_no_day(telemetry: Telemetry, run: Callable[..., Any]) -> None:
+    (row,) = telemetry.query("SELECT now64(6, 'UTC') AS now").to_pylist()
+    tomorrow = row["now"] + timedelta(days=1)
+    put(telemetry, turn("ahead", start=tomorrow))
+    run(now=tomorrow + timedelta(days=1))
+    assert telemetry.query("SELECT day FROM baselines").num_rows == 0
+
+
+def test_a_long_conversation_fixes_no_day_of_which_something_is_to_come(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    put(telemetry, *days_of_traffic(0), turn("long", "talk"), turn("last", "talk", minute=2 * 24 * HOUR))
+    run(bucket_size=20)
+    assert (z_scores(telemetry)[trace_id("0 2 7")] or 0.0) >= 4
