@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay.query import Attribute, Field, SignalIs, parse
-from assay.query.refine import add, choose, exclude, join, read_parts, said_of, take, without
+from assay.query.refine import add, choose, exclude, join, narrow, read_parts, said_of, take, without
 
 MODEL = Field(name="model")
 TEXTS = [
@@ -80,3 +80,17 @@ def test_what_is_said_of_a_fact_is_left_aside() -> None:
 def test_the_writing_of_other_parts_is_kept() -> None:
     parts = read_parts("Turns>3 and   (errors>0)", lambda text: parse(text.replace("Turns", "turns")))
     assert add(parts, SignalIs(name="slow")) == "Turns>3 and (errors>0) and signal.slow"
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("", "judged"),
+        ("turns > 1", "turns > 1 and judged"),
+        ("turns > 1 or errors > 0", "(turns > 1 or errors > 0) and judged"),
+        ('input says "this or that" ', 'input says "this or that" and judged'),
+        ("turns > 1 and judged", "turns > 1 and judged"),
+    ],
+)
+def test_a_filter_is_narrowed_by_its_words(text: str, result: str) -> None:
+    assert narrow(text, "judged") == result

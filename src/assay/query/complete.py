@@ -334,7 +334,7 @@ def _ranked(offers: Iterable[_Offer], typed: str) -> list[_Offer]:
 
 
 def _place(offer: _Offer, text: str, typed: _Typed) -> Completion:
-    """The offer in its place; a space that is there already is not doubled, and one that words need is set."""
+    """The offer in its place. No space is doubled, and one that a word needs before it is set."""
     end = typed.end + (offer.insert.endswith(" ") and text[typed.end : typed.end + 1] == " ")
     touches = text[: typed.start].endswith(("'", '"', ")", "]")) and not typed.text
     insert = f" {offer.insert}" if touches and offer.insert[0].isalpha() else offer.insert

@@ -52,6 +52,30 @@ def add(parts: Sequence[Part], condition: Condition, text: str = "") -> str:
     return join([*parts, _part(condition, text)])
 
 
+def narrow(text: str, more: str) -> str:
+    """The filter that asks for `more` as well: by its words alone, also where nobody can read them here.
+
+    >>> narrow("turns > 3 or judged", "signal.refusal")
+    '(turns > 3 or judged) and signal.refusal'
+    """
+    if not text.strip():
+        return more
+    pieces = _split(text)
+    if pieces is None:
+        return f"({text.strip()}) and {more}"
+    return text.strip() if more in pieces else f"{text.strip()} and {more}"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a filter that stand in no quotes and are no part of a longer name.
+
+    >>> words('signal.saved and input says "last words" and not judged')
+    ('signal', 'and', 'input', 'says', 'and', 'not', 'judged')
+    """
+    found = (token for token in _TOKENS.finditer(text) if token[0][0].isalpha())
+    return tuple(token[0] for token in found if text[: token.start()][-1:] not in (".", "@"))
+
+
 def take(parts: Sequence[Part], *conditions: Condition) -> tuple[Part, ...]:
     """The parts that are none of these conditions."""
     return tuple(part for part in parts if part.condition not in conditions)
