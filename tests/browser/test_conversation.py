@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.test_browser import CONTRAST, OVERFLOW, VIEWS, Watched, browser, charts, open_page
 from tests.web.fake import BIDI, CLOSING, HOSTILE_ID, SCRIPT, START, FakePages, conversation_page, row
 
-from assay.records import Turn
+from assay.records import LogPage, Turn, Unit
 from assay.records.page import ConversationPage, TurnRow
 from assay.web.charts import Charts
 from assay.web.serve import serve_in_thread
@@ -38,7 +39,16 @@ BIG = "<b onmouseover=alert(1)>" + "0123456789 abcdefghi\n" * 50_000
 
 
 class TalkPages(FakePages):
-    """Beside the hostile conversation, one of 320 turns; one of them says a megabyte."""
+    """Beside the hostile conversation, one of 320 turns; one of them says a megabyte. Of each, a list of
+    interactions has two."""
+
+    def list_logs(self, unit: Unit, filter_text: str, **asked: Any) -> LogPage:
+        page = super().list_logs(unit, filter_text, **asked)
+        if unit == "conversation":
+            return page
+        turns = [(HOSTILE_ID, f"{0:032x}"), (HOSTILE_ID, f"{1:032x}"), ("long", "t9"), ("long", "t311")]
+        rows = (row(talk, "Hello", "", unit="interaction", log_id=turn) for talk, turn in turns)
+        return replace(page, rows=tuple(rows))
 
     def conversation(self, conversation_id: str) -> ConversationPage | None:
         if conversation_id != "long":
@@ -171,6 +181,22 @@ def test_the_list_one_came_from_leads_on(browser: Browser, address: str) -> None
     expect(page.locator('[data-walk="-1"]')).not_to_have_attribute("href", "/logs")
     page.keyboard.press("u")
     page.wait_for_url("**/logs?q=signal.refusal")
+    assert watched.trouble == []
+
+
+def test_turns_of_one_conversation_are_one_step_of_the_list(browser: Browser, address: str) -> None:
+    watched = open_at(browser, address, "/logs?unit=interaction&q=signal.refusal")
+    page = watched.page
+    page.locator("a.row-link").nth(1).click()
+    place = page.locator("[data-place]")
+    expect(place).to_have_text("1 of 2")
+    page.keyboard.press("n")
+    page.wait_for_url("**/conversations/long?turn=t9*")
+    expect(place).to_have_text("2 of 2")
+    page.keyboard.press("n")
+    page.keyboard.press("p")
+    page.wait_for_url(f"**turn={0:032x}*")
+    expect(place).to_have_text("1 of 2")
     assert watched.trouble == []
 
 

@@ -117,6 +117,7 @@ for (const turn of turns) seen.observe(turn);
 
 // The list that the reader came from: what is before and after.
 const here = location.pathname + location.search.replace(/[?&]turn=[^&]*/, "");
+// Several rows of a list may be of one conversation: they are one step.
 const plain = (href) => {
   const address = new URL(href, location.href);
   address.searchParams.delete("turn");
@@ -127,16 +128,17 @@ const walk = document.querySelector(".walk");
 let before = null;
 let after = null;
 const showWalk = (list) => {
-  const at = list.hrefs.findIndex((href) => plain(href) === here);
+  const steps = [...new Map(list.hrefs.toReversed().map((href) => [plain(href), href])).values()].toReversed();
+  const at = steps.findIndex((href) => plain(href) === here);
   if (at < 0) return false;
   back.href = list.address;
-  before = list.hrefs[at - 1] ?? null;
-  after = list.hrefs[at + 1] ?? null;
+  before = steps[at - 1] ?? null;
+  after = steps[at + 1] ?? null;
   for (const [link, href] of [[walk.querySelector('[data-walk="-1"]'), before], [walk.querySelector('[data-walk="1"]'), after]]) {
     if (href) link.href = href;
     else link.removeAttribute("href");
   }
-  walk.querySelector("[data-place]").textContent = `${at + 1} of ${list.hrefs.length}`;
+  walk.querySelector("[data-place]").textContent = `${at + 1} of ${steps.length}`;
   walk.hidden = false;
   return true;
 };
