@@ -13,7 +13,7 @@ from tests.web.desk import FakeDesk
 from tests.web.door import FakeDoor
 from tests.web.talking import FakeTalk
 
-from assay.app.requests import ExportRequest
+from assay.app.requests import ExportRequest, SavePolicyRequest
 from assay.errors import CallerError, FilterError, StoreError, UnknownName
 from assay.query.complete import Completion, Known, complete
 from assay.records import (
@@ -468,7 +468,8 @@ class FakePages(FakeDesk, FakeTalk):
         self._fail()
         daily = PolicyInfo(name="daily", origin="file", settings={"size": 200}, version="3f9a01c2d4e5")
         saved = replace(daily, name="gold", origin="saved", settings={"rate": 0.5}, saved_at=MADE_AT)
-        return daily, saved, replace(saved, name="old", version="", problem="unknown signal `gone`")
+        made = (replace(saved, name=deed.name) for deed in self.deeds if isinstance(deed, SavePolicyRequest))
+        return daily, saved, replace(saved, name="old", version="", problem="unknown signal `gone`"), *made
 
     def list_logs(
         self,

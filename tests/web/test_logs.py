@@ -13,15 +13,17 @@ from starlette.datastructures import QueryParams
 from starlette.testclient import TestClient
 from tests.web.desk import FIRST, LIES, SIGNALS, WRITTEN, breakdown
 from tests.web.fake import HOSTILE_ID, ROWS, SCRIPT, START, FakePages
-from tests.web.test_pages import read
+from tests.web.test_pages import Reader, read
 
 from assay.app.requests import PickRequest, RemoveFilterRequest, SaveFilterRequest, SavePolicyRequest
 from assay.errors import CallerError
-from assay.records import Breakdown, OpenPage, OpenRow, Series, Window
+from assay.records import Breakdown, OpenPage, OpenRow, PolicyInfo, Series, Window
 from assay.web.asked import Asked, read_address
 from assay.web.columns import COLUMNS, MOST, offered, read_columns
+from assay.web.desk import never_policy
 from assay.web.histogram import bars_of, draw
 from assay.web.logs import CHIPS, chips_of
+from assay.web.site import create_web
 
 NOW = datetime(2025, 11, 20, 12, tzinfo=UTC)
 
@@ -142,6 +144,22 @@ def test_each_bar_leads_to_its_time() -> None:
     assert (drawn.bars, drawn.most, drawn.start) == (26, 253, FIRST)
 
 
+def test_a_bar_that_the_window_cuts_leads_to_the_rest_of_it() -> None:
+    window = Window(start=FIRST + timedelta(minutes=40, seconds=7), end=FIRST + timedelta(hours=2, minutes=5))
+    found: list[Window] = []
+
+    def note(since: datetime, until: datetime) -> str:
+        found.append(Window(start=since, end=until))
+        return asked("q=turns > 1").within()(since, until)
+
+    drawn = draw(replace(breakdown("conversation", "", 9), shown=window), note)
+    assert drawn is not None
+    assert (found[0].start, found[-1].end) == (window.start, window.end)
+    assert [found[0].end, found[-1].start] == [FIRST + timedelta(hours=1), FIRST + timedelta(hours=2)]
+    assert drawn.shown == window
+    assert "since=2025-11-19T22%3A40%3A07&amp;until=2025-11-19T23%3A00" in drawn.drawing
+
+
 def test_one_bar_compares_nothing() -> None:
     made = breakdown("conversation", "", 9)
     hour = Window(start=FIRST, end=FIRST + timedelta(hours=1))
@@ -174,7 +192,19 @@ def test_signals_stand_by_severity_and_lead_to_themselves() -> None:
     chips = chips_of(row, SIGNALS, breakdown("conversation", "turns > 1", 9), asked("q=turns > 1"))
     assert [chip.name for chip in chips[:3]] == ["asks_for_human", "refusal", "own_0"]
     assert "turns+%3E+1+and+signal.asks_for_human" in chips[0].link
-    assert "q=signal.own_0" in chips[2].link
+    assert "q=turns+%3E+1+and+signal.own_0" in chips[2].link
+    either = chips_of(row, SIGNALS, breakdown("conversation", "", 0), asked("q=turns > 1 or errors > 0"))
+    assert parse_qs(urlsplit(either[1].link).query)["q"] == ["(turns > 1 or errors > 0) and signal.refusal"]
+
+
+def test_a_priority_that_is_not_counted_yet_is_added_all_the_same(
+    client: TestClient, pages: FakePages
+) -> None:
+    pages.row = {"priority": "medium"}
+    links = read(client, "/logs?q=turns > 1").links()
+    assert any(
+        parse_qs(urlsplit(one).query).get("q") == ['turns > 1 and priority = "medium"'] for one in links
+    )
 
 
 def test_a_row_shows_priority_picks_and_columns(client: TestClient, pages: FakePages) -> None:
@@ -297,6 +327,65 @@ def test_a_filter_becomes_a_policy(client: TestClient, pages: FakePages) -> None
     assert send(client, "/logs/save-policy", name="slow", size="many").status_code == 400
 
 
+def test_a_policy_that_can_not_be_is_told_where_it_was_written(
+    client: TestClient, pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(request: SavePolicyRequest) -> PolicyInfo:
+        raise CallerError(f"policy {request.name}: unknown signal `nope` {SCRIPT}")
+
+    monkeypatch.setattr(pages, "save_policy", refuse)
+    back = "/logs?unit=interaction&q=turns+%3E+1&last=7d"
+    given = {"name": "mine", "size": "7", "label_size": "3", "unit": "interaction", "q": "turns > 1"}
+    answer = send(client, "/logs/save-policy", back=back, **given)
+    assert answer.status_code == 400
+    assert "policy mine: unknown signal <code>nope</code>" in answer.text
+    assert SCRIPT not in answer.text
+    page = Reader(answer.text)
+    fields = {attributes.get("name"): attributes.get("value") for _, attributes in page.elements}
+    assert (fields["size"], fields["label_size"]) == ("7", "3")
+    assert any(attributes.get("value") == "mine" for _, attributes in page.elements)
+    assert pages.listed[-1]["unit"] == "interaction"
+    assert pages.listed[-1]["q"] == "turns > 1"
+    assert 'data-address="/logs?unit=interaction&amp;q=turns+%3E+1&amp;last=7d"' in answer.text
+    elsewhere = send(client, "/logs/save-policy", back="/logs?last=nonsense", **given)
+    assert elsewhere.status_code == 400
+    assert "unknown signal" in elsewhere.text
+
+
+def test_a_name_that_is_refused_is_given_back(client: TestClient) -> None:
+    answer = send(client, "/logs/save-filter", name="no way", q="turns > 1", back="/logs?q=turns+%3E+1")
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.text
+    assert 'value="no way"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("last 24h and turns > 1", "last"),
+        ("turns > 1 and saved.angry", "saved"),
+        ("score.resolved < 0.5", "score"),
+        ("not judged", "judged"),
+        ("selected.daily", "selected"),
+        ('input says "last words" and signal.saved', ""),
+        ('attr["label"] = "x"', ""),
+        ("", ""),
+    ],
+)
+def test_a_filter_that_can_be_no_policy_says_so(client: TestClient, text: str, word: str) -> None:
+    html = client.get("/logs", params={"q": text}).text
+    assert never_policy(text) == word
+    assert (f"it asks for <code>{word}</code>" in html) == bool(word)
+    assert ('action="/logs/save-policy"' in html) != bool(word)
+
+
+def test_who_decides_is_said(pages: FakePages) -> None:
+    pages.save_policy(SavePolicyRequest(name="mine", settings={}))
+    for decides, said in ((True, "settle from now on"), (False, "assay sample")):
+        client = TestClient(create_web(pages, warm=False, decides=decides), base_url="http://localhost")
+        assert said in read(client, "/logs?done=policy-mine").text
+
+
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example/logs?", "/logs/pick", "", "/logsx"]
 )
@@ -311,7 +400,22 @@ def test_other_sites_can_not_send_these_forms(client: TestClient, pages: FakePag
     assert pages.deeds == []
 
 
-@pytest.mark.parametrize(("done", "said"), [("nonsense-3", 0), ("picked-<b>x</b>", 1), ("", 0)])
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        ("nonsense-3", 0),
+        ("picked-<b>x</b>", 0),
+        ("picked-3", 1),
+        ("policy-drop", 0),
+        ("policy-gold", 1),
+        ("policy-daily", 0),
+        ("filter-angry", 1),
+        ("filter-happy", 0),
+        ("forgot-angry", 0),
+        ("forgot-happy", 1),
+        ("", 0),
+    ],
+)
 def test_the_page_says_only_what_it_has_words_for(client: TestClient, done: str, said: int) -> None:
     html = client.get("/logs", params={"done": done}).text
     assert "<b>x</b>" not in html

@@ -55,6 +55,7 @@ def serve(
                 port=settings.server.port if port is None else port,
                 allowed_hosts=settings.server.allowed_hosts,
                 most_request_bytes=int(settings.ingest.max_request_mb * MEBIBYTE),
+                decides=settings.server.sample,
                 on_ready=lambda address: _announce(application, address, grpc),
             )
     finally:

@@ -42,8 +42,13 @@ async def read_form(request: Request, intake: Intake) -> Form:
             raise PayloadError(f"the body is no form: {error}") from None
 
 
+def list_of(address: str) -> str:
+    """The list that the form was on; no other page, and no other site."""
+    return address if address.startswith("/logs?") or address == "/logs" else "/logs"
+
+
 def back_to(address: str, done: str) -> RedirectResponse:
-    """The page that the form was on, which then says what was done. No other site is gone to."""
-    path = address if address.startswith("/logs?") or address == "/logs" else "/logs"
+    """The page that the form was on, which then says what was done."""
+    path = list_of(address)
     joint = "&" if "?" in path else "?"
     return RedirectResponse(f"{path}{joint}done={done}", status_code=303)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from assay.records import Breakdown, TimeBar
+from assay.records import Breakdown, TimeBar, Window
 from assay.web.numbers import count, day, moment
 
 HEIGHT = 40.0
@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Histogram(NamedTuple):
-    """The drawing, its axis, and where it begins, so that a stretch of it can be chosen."""
+    """The drawing, its axis, where it begins and what of time it counts: a stretch of it can be chosen."""
 
     drawing: Markup
     axis: Markup
@@ -26,6 +26,7 @@ class Histogram(NamedTuple):
     step_minutes: int
     bars: int
     most: int
+    shown: Window
 
 
 def bars_of(made: Breakdown) -> list[TimeBar]:
@@ -41,7 +42,9 @@ def bars_of(made: Breakdown) -> list[TimeBar]:
 
 
 def draw(made: Breakdown, link: Callable[[datetime, datetime], str]) -> Histogram | None:
-    """The bars; None where there is nothing to compare. `link` is the address of a stretch of time."""
+    """The bars; None where there is nothing to compare. `link` is the address of a stretch of time.
+
+    The first and last bar lead to what of them was counted: a window may begin and end within a bar."""
     bars = bars_of(made)
     if len(bars) < 2:
         return None
@@ -49,23 +52,33 @@ def draw(made: Breakdown, link: Callable[[datetime, datetime], str]) -> Histogra
     total, failed = sum(bar.logs for bar in bars), sum(bar.failed for bar in bars)
     label = f"{count(total)} logs over time, {count(failed)} of them with an error"
     drawn = (
-        f'<svg class="timeline" role="img" viewBox="0 0 {len(bars) * 10} {int(HEIGHT)}" '
+        f'<svg class="timeline" role="group" viewBox="0 0 {len(bars) * 10} {int(HEIGHT)}" '
         f'preserveAspectRatio="none" aria-label="{label}">'
     )
+    shown = made.shown
     shapes = [
-        _bar(bar, place, most, link(bar.at, bar.at + length), made.step_minutes)
+        _bar(
+            bar,
+            place,
+            most,
+            link(max(bar.at, shown.start), min(bar.at + length, shown.end)),
+            made.step_minutes,
+            stop=place == len(bars) - 1,
+        )
         for place, bar in enumerate(bars)
     ]
     drawing = Markup(f"{drawn}{''.join(shapes)}</svg>")  # noqa: S704  numbers, and links that are escaped
-    return Histogram(drawing, _axis(bars, made.step_minutes), bars[0].at, made.step_minutes, len(bars), most)
+    return Histogram(
+        drawing, _axis(bars, made.step_minutes), bars[0].at, made.step_minutes, len(bars), most, shown
+    )
 
 
-def _bar(bar: TimeBar, place: int, most: int, link: str, minutes: int) -> str:
+def _bar(bar: TimeBar, place: int, most: int, link: str, minutes: int, *, stop: bool) -> str:
     high = max(HEIGHT * bar.logs / most, 1.0) if bar.logs else 0.0
     bad = max(high * bar.failed / bar.logs, 0.8) if bar.failed else 0.0
     name = day(bar.at) if minutes >= 1440 else moment(bar.at)
     return (
-        f'<a href="{escape(link)}" tabindex="-1">'
+        f'<a href="{escape(link)}" tabindex="{0 if stop else -1}">'
         f"<title>{name}: {count(bar.logs)} logs, {count(bar.failed)} with an error</title>"
         f"{_rect('hit', place, HEIGHT)}{_rect('all', place, high)}{_rect('bad', place, bad)}</a>"
     )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from assay.app.requests import FiltersRequest
 from assay.errors import FilterError
-from assay.records import Breakdown, Exploration, Facet, FacetValue, LogRow, Signal
+from assay.query import LEVELS
+from assay.query.refine import narrow
+from assay.records import Breakdown, Exploration, Facet, FacetValue, LogRow, SavedFilter, Signal
 from assay.web.api import limit_of
 from assay.web.asked import LAST_WORDS, Asked, marked, read_address
 from assay.web.base import Site
 from assay.web.columns import offered, read_columns
-from assay.web.desk import read_done
+from assay.web.desk import Done, Refused, never_policy, read_done
 from assay.web.histogram import Histogram, draw
 
 SHOWN: Final = 8
@@ -57,9 +60,13 @@ class Part(NamedTuple):
 
 def logs(site: Site, request: Request) -> Response:
     """Logs that a filter holds of, newest first. A filter that is wrong is shown with its place."""
-    query = request.query_params
-    if query.get("open", "") == "1":
+    if request.query_params.get("open", "") == "1":
         return _open(site, request)
+    return show(site, request, request.query_params)
+
+
+def show(site: Site, request: Request, query: QueryParams, refused: Refused | None = None) -> Response:
+    """The list at that address; with a form of it that was refused, as it was filled in."""
     asked = read_address(query, datetime.now(UTC))
     found: Exploration | None = None
     problem: FilterError | None = None
@@ -74,15 +81,13 @@ def logs(site: Site, request: Request) -> Response:
         )
     except FilterError as error:
         problem = error
-    signals = site.app.known_signals()
-    columns = read_columns(asked.columns if asked.columns is not None else (), asked.unit)
-    if asked.columns == ():
-        columns = ()
+    signals, saved = site.app.known_signals(), site.app.filters(FiltersRequest())
+    columns = () if asked.columns == () else read_columns(asked.columns or (), asked.unit)
     rows = found.page.rows if found else ()
     return site.render.page(
         request,
         "logs.html",
-        status=400 if problem else 200,
+        status=refused.status if refused else 400 if problem else 200,
         asked=asked,
         page=found.page if found else None,
         part=_part(asked, found.breakdown, signals) if found else None,
@@ -93,15 +98,25 @@ def logs(site: Site, request: Request) -> Response:
         offered=offered(rows, columns),
         chips={row.log_id: chips_of(row, signals, found.breakdown, asked) for row in rows} if found else {},
         most_chips=CHIPS,
-        priorities=_links(asked, found.breakdown.facets, "priority") if found else {},
+        priorities=_links(asked, found.breakdown.facets, "priority", LEVELS) if found else {},
         lasts=LAST_WORDS,
         examples=EXAMPLES,
         export=_EXPORTS[asked.unit],
         open=site.app.open_logs(0),
-        saved=site.app.filters(FiltersRequest()),
-        done=read_done(query.get("done", "")),
+        saved=saved,
+        done=None if refused else _done(site, query, saved),
+        refused=refused,
+        never=never_policy(asked.text),
+        decides=site.decides,
         shown=SHOWN,
     )
+
+
+def _done(site: Site, query: QueryParams, saved: Sequence[SavedFilter]) -> Done | None:
+    if not (text := query.get("done", "")):
+        return None
+    policies = [policy.name for policy in site.app.policies() if policy.origin == "saved"]
+    return read_done(text, [one.name for one in saved], policies)
 
 
 def summary(site: Site, request: Request) -> Response:
@@ -123,7 +138,7 @@ def chips_of(row: LogRow, signals: Mapping[str, Signal], made: Breakdown, asked:
     found = []
     for name in row.signals:
         signal, value = signals.get(name), values.get(name)
-        link = link_to(value.choose if value else f"signal.{name}")
+        link = link_to(value.choose if value else narrow(asked.text, f"signal.{name}"))
         severity, meaning = (signal.severity, signal.meaning) if signal else ("info", "")
         found.append(Chip(name, severity, meaning, link))
     return tuple(sorted(found, key=lambda chip: (_RANKS[chip.severity], chip.name)))
@@ -133,10 +148,15 @@ def _values(facets: Sequence[Facet], name: str) -> dict[str, FacetValue]:
     return {value.value: value for facet in facets if facet.name == name for value in facet.values}
 
 
-def _links(asked: Asked, facets: Sequence[Facet], name: str) -> dict[str, str]:
+def _links(asked: Asked, facets: Sequence[Facet], name: str, values: Iterable[str]) -> dict[str, str]:
     """By value, the address of the list that has that one too."""
-    link_to = asked.filtered()
-    return {value: link_to(found.choose) for value, found in _values(facets, name).items()}
+    link_to, counted = asked.filtered(), _values(facets, name)
+    return {
+        value: link_to(
+            counted[value].choose if value in counted else narrow(asked.text, f'{name} = "{value}"')
+        )
+        for value in values
+    }
 
 
 def _part(asked: Asked, made: Breakdown, signals: Mapping[str, Signal]) -> Part:

@@ -94,11 +94,13 @@ def serve_project(
     on_ready: Callable[[str], None],
     allowed_hosts: Collection[str] = (),
     most_request_bytes: int = 64 * MEBIBYTE,
+    decides: bool = True,
 ) -> None:
     """`serve` the pages of a project. A trace request may have `most_request_bytes`."""
     web = create_web(
         app,
         allowed_hosts=allowed_hosts,
+        decides=decides,
         most_request_bytes=most_request_bytes,
         most_waiting_bytes=max(256 * MEBIBYTE, 2 * most_request_bytes),
     )

@@ -52,18 +52,21 @@ def create_web(
     warm: bool = True,
     rng: random.Random | None = None,
     charts: Charts | None = None,
+    decides: bool = True,
     most_request_bytes: int = 64 * MEBIBYTE,
     most_waiting_bytes: int = 256 * MEBIBYTE,
 ) -> ASGIApp:
     """The pages, the API and the trace receiver of a project, as an ASGI application.
 
-    Host names beside this machine's own must be in `allowed_hosts`. `warm` loads the chart
+    Host names beside this machine's own must be in `allowed_hosts`. `decides` says whether policies decide
+    here by themselves. `warm` loads the chart
     libraries in the background at start-up, so that the first page need not wait for them."""
     site = Site(
         app=app,
         render=Renderer(app.project),
         charts=charts or Charts(),
         rng=rng or random.Random(),
+        decides=decides,
     )
     payloads = Intake(most=512 * MEBIBYTE, most_waiting=1024 * MEBIBYTE)
 
@@ -74,7 +77,7 @@ def create_web(
         Route("/", view(overview.overview)),
         Route("/logs", view(logs.logs)),
         Route("/logs/summary", view(logs.summary)),
-        *desk.routes(site),
+        *desk.routes(site, logs.show),
         Route("/conversations", view(conversation.conversation)),
         Route("/conversations/{id:path}", view(conversation.conversation)),
         Route("/spans", view(conversation.spans)),

@@ -133,12 +133,27 @@ document.addEventListener("click", (event) => {
   location.assign(link.dataset.exclude);
 });
 
+// The bars are one stop of the keyboard: the arrows go from one to the next.
+document.addEventListener("keydown", (event) => {
+  const bar = event.target.closest?.(".timeline a");
+  if (!bar || event.ctrlKey || event.metaKey || event.altKey) return;
+  const bars = [...bar.parentElement.querySelectorAll("a")];
+  const at = bars.indexOf(bar);
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: bars.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  const next = bars[Math.min(Math.max(to, 0), bars.length - 1)];
+  bar.setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+});
+
 // --- a stretch of time ------------------------------------------------------------------------
 
 const brushing = () => {
   const strip = find(".over-time .strip");
   if (!strip) return;
-  const { start, step, bars } = strip.closest(".over-time").dataset;
+  const { start, step, bars, from: begins, until: ends } = strip.closest(".over-time").dataset;
   const brush = find(".brush", strip);
   let from = null;
   let dragged = false;
@@ -169,10 +184,13 @@ const brushing = () => {
     if (from !== null && dragged) {
       const [first, last] = [Math.min(from, barAt(event)), Math.max(from, barAt(event)) + 1];
       const at = (bar) => new Date(Date.parse(start) + bar * step * 60_000).toISOString().slice(0, 16);
+      // What was counted may begin and end within a bar.
+      const since = Date.parse(`${at(first)}Z`) > Date.parse(begins) ? at(first) : begins;
+      const until = Date.parse(`${at(last)}Z`) < Date.parse(ends) ? at(last) : ends;
       const address = new URL(location.href);
       for (const name of ["last", "from", "to", "after", "deep", "done"]) address.searchParams.delete(name);
-      address.searchParams.set("since", at(first));
-      address.searchParams.set("until", at(last));
+      address.searchParams.set("since", since);
+      address.searchParams.set("until", until);
       location.assign(address);
     }
     from = null;
@@ -218,6 +236,8 @@ const renewNow = async () => {
 
 if (page) {
   page.classList.add("alive");
+  // After a form that was refused, the page is the list that it was on.
+  if (page.dataset.address) history.replaceState(null, "", page.dataset.address);
   const address = new URL(location.href);
   if (address.searchParams.has("done")) {
     address.searchParams.delete("done");
