@@ -99,6 +99,79 @@ def test_what_may_come_next_is_offered_and_taken(browser: Browser, address: str)
     page.context.close()
 
 
+@pytest.mark.parametrize("written", ['version = "1.9"', "turns > 3", "judged", "turns > 3 "])
+def test_tab_leaves_a_filter_that_is_finished(browser: Browser, address: str, written: str) -> None:
+    watched, page = at(browser, address)
+    box = page.locator("#filter input[name=q]")
+    box.press_sequentially(written)
+    page.wait_for_timeout(300)
+    page.keyboard.press("Tab")
+    expect(box).not_to_be_focused()
+    expect(box).to_have_value(written)
+    expect(page.locator(".offers")).to_be_hidden()
+    assert watched.trouble == []
+    page.context.close()
+
+
+def test_tab_takes_once_and_then_goes_on(browser: Browser, address: str) -> None:
+    watched, page = at(browser, address)
+    box = page.get_by_role("combobox", name="Filter", exact=True)
+    box.press_sequentially('version = "1.9"')
+    expect(page.locator(".offers li").first).to_contain_text("and")
+    expect(page.get_by_role("combobox", name="Filter", exact=True)).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    expect(box).to_have_value('version = "1.9" and ')
+    expect(box).to_be_focused()
+    page.wait_for_timeout(300)
+    expect(page.locator(".offers")).to_be_hidden()
+    page.keyboard.press("Tab")
+    expect(box).not_to_be_focused()
+    expect(box).to_have_value('version = "1.9" and ')
+    assert watched.trouble == []
+    page.context.close()
+
+
+def test_the_list_is_two_keys_away(browser: Browser, address: str) -> None:
+    watched, page = at(browser, address, FILTERED)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the list")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#list")).to_be_focused()
+    assert watched.trouble == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "count"), [(1280, 0), (390, 1)])
+def test_facets_are_unfolded_where_they_are_folded(
+    browser: Browser, address: str, width: int, count: int
+) -> None:
+    watched, page = at(browser, address, FILTERED, width)
+    expect(page.get_by_role("checkbox", name="Facets")).to_have_count(count)
+    assert watched.trouble == []
+    page.context.close()
+
+
+def test_the_bars_are_one_stop_of_the_keyboard(browser: Browser, address: str) -> None:
+    watched, page = at(browser, address, FILTERED)
+    bars = page.locator(".timeline a")
+    expect(page.locator('.timeline a[tabindex="0"]')).to_have_count(1)
+    expect(page.get_by_role("img", name="logs over time")).to_have_count(0)
+    page.locator('.timeline a[tabindex="0"]').focus()
+    page.keyboard.press("Home")
+    expect(bars.first).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(bars.nth(2)).to_be_focused()
+    expect(page.locator('.timeline a[tabindex="0"]')).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**since=2025-11-20T00*")
+    assert watched.trouble == []
+    page.context.close()
+
+
 def test_a_value_is_chosen_and_left_out(browser: Browser, address: str) -> None:
     watched, page = at(browser, address, FILTERED)
     page.get_by_role("link", name="asks_for_human 410").click()
@@ -253,6 +326,18 @@ def test_counts_in_part_are_completed_and_news_are_told(
     expect(page.locator("#count")).to_contain_text("12,437")
     assert watched.trouble == []
     page.context.close()
+
+
+def test_the_name_stands_beside_no_page_without_javascript(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(address + FILTERED)
+    brand, nav = (page.locator(part).bounding_box() for part in (".brand", ".nav"))
+    assert brand is not None
+    assert nav is not None
+    assert brand["y"] + brand["height"] <= nav["y"]
+    assert brand["width"] > 100
+    context.close()
 
 
 def test_all_of_it_works_without_javascript(browser: Browser, address: str, pages: FakePages) -> None:

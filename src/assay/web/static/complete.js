@@ -8,6 +8,7 @@ class Completing {
     this.offers = [];
     this.place = -1;
     this.asked = null;
+    this.cursor = 0;
     this.list = document.createElement("ul");
     this.list.className = "offers";
     this.list.id = "offers";
@@ -53,14 +54,15 @@ class Completing {
       const answer = await fetch(`${this.address}?${query}`, { signal: asked.signal });
       if (!answer.ok) throw new Error(String(answer.status));
       const offers = await answer.json();
-      if (document.activeElement === this.input && this.input.value === value) this.show(offers);
+      if (document.activeElement === this.input && this.input.value === value) this.show(offers, cursor);
     } catch (error) {
       if (error.name !== "AbortError") this.close();
     }
   }
 
-  show(offers) {
+  show(offers, cursor) {
     this.offers = offers;
+    this.cursor = cursor;
     this.place = -1;
     this.list.replaceChildren(...offers.map((offer, place) => this.row(offer, place)));
     this.list.hidden = offers.length === 0;
@@ -104,9 +106,9 @@ class Completing {
     } else if (event.key === "Escape") {
       event.stopPropagation();
       this.close();
-    } else if (event.key === "Tab" && !event.shiftKey) {
+    } else if (event.key === "Tab" && !event.shiftKey && this.tabTakes() >= 0) {
       event.preventDefault();
-      this.accept(Math.max(this.place, 0));
+      this.accept(this.tabTakes(), { goesOn: false });
     } else if (event.key === "Enter" && this.place >= 0) {
       event.preventDefault();
       this.accept(this.place);
@@ -123,7 +125,20 @@ class Completing {
     this.input.setAttribute("aria-activedescendant", item.id);
   }
 
-  accept(place) {
+  // Tab takes what was gone to, or completes the word at the cursor. Otherwise it leaves the field.
+  tabTakes() {
+    if (this.place >= 0) return this.place;
+    const [offer] = this.offers;
+    if (!offer || offer.start >= this.cursor) return -1;
+    const typed = [...this.input.value].slice(offer.start, this.cursor).join("").trim().toLowerCase();
+    const inserted = offer.insert.trim().toLowerCase();
+    const begins = [inserted, inserted.slice(inserted.lastIndexOf(".") + 1)].some(
+      (text) => text.startsWith(typed) && text !== typed,
+    );
+    return typed && begins ? 0 : -1;
+  }
+
+  accept(place, { goesOn = true } = {}) {
     const offer = this.offers[place];
     if (!offer) return;
     const letters = [...this.input.value];
@@ -132,7 +147,7 @@ class Completing {
     this.input.setSelectionRange(before.length, before.length);
     this.close();
     this.input.focus();
-    this.soon();
+    if (goesOn) this.soon();
   }
 
   close() {
