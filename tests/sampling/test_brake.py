@@ -51,8 +51,9 @@ def run(
 ) -> FloatArray:
     """The chances of a day's logs in turn, so many at a time (all at once if 0)."""
     flags = pa.array(bad)
-    names = pa.repeat(pa.scalar(policy.groups[0]), len(bad))
-    logs = pa.table({"when.exhaustive": flags, "when.trouble": flags, "stratum": names})
+    logs = pa.table({"when.exhaustive": flags, "when.trouble": flags})
+    if stage == "label":
+        logs = logs.append_column("stratum", pa.repeat(pa.scalar(policy.groups[0]), len(bad)))
     counts = dict.fromkeys(policy.needs(stage).counted, 0.0)
     tally = Tally(groups=dict.fromkeys(policy.groups, 0.0), conditions=counts)
     found = []
