@@ -317,3 +317,32 @@ def test_redaction_that_was_switched_on_reaches_what_was_taken_in_before(
     assert [row["SpanName"] for row in spans_of(telemetry)] == ["mail [email]"]
     said = telemetry.query("SELECT LogAttributes['gen_ai.evaluation.explanation'] AS said FROM otel_logs")
     assert said.to_pylist() == [{"said": "[email]"}]
+
+
+def test_what_reviewers_say_is_nobodys_feedback(open_project: Open, telemetry: Telemetry) -> None:
+    """They see what was drawn: a fact made of what they say would tell policies what was drawn."""
+    metric = "from assay import metric\n\n@metric()\ndef resolved(log):\n    return True\n"
+    project = open_project(metric)
+    project.receive(otlp(*(talk(number, f"c-{number}") for number in range(1, 6))), JSON, "")
+    said: list[dict[str, Any]] = [
+        {},
+        {"name": "helpful"},
+        {"source": "annotator"},
+        {"name": "resolved"},
+        {"source": "llm", "name": "resolved"},
+    ]
+    for number, told in enumerate(said, start=1):
+        give(project, trace_id=f"{number:032x}", value="down", comment="No.", **told)
+    project.door.flush()
+    project.settle(SettleRequest(even_active=True))
+    facts = telemetry.query(
+        "SELECT feedback, comment, arrayMap(e -> e.source, evaluations) AS sources "
+        "FROM interactions_final ORDER BY trace_id"
+    ).to_pylist()
+    assert [(row["feedback"], row["comment"], row["sources"]) for row in facts] == [
+        (0.0, "No.", ["human"]),
+        (0.0, "No.", ["human"]),
+        (None, "", ["annotator"]),
+        (None, "", ["annotator"]),
+        (None, "", ["llm"]),
+    ]

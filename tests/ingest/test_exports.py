@@ -143,7 +143,7 @@ def test_phoenix_annotations_are_opinions_of_spans(ending: str) -> None:
     spans, _, _ = export("phoenix_table.jsonl")
     assert [said(one)[2:] for one in records] == [
         ("relevance", "0.8", "relevant", "ok", "llm"),
-        ("correct", "1", "good", "It says where.", "human"),
+        ("correct", "1", "good", "It says where.", "annotator"),
     ]
     assert {one["SpanId"] for one in records} <= {span["SpanId"] for span in spans}
     assert {one["TraceId"] for one in records} == {""}  # Phoenix does not say; the store knows
@@ -182,9 +182,9 @@ def test_mlflow_traces_become_its_spans(name: str) -> None:
     assert (failed["StatusMessage"], failed["Events.Name"]) == ("ValueError: no stock", ["exception"])
     trace = root["TraceId"]
     assert [said(one) for one in records] == [
-        (trace, "", "correct", "1", None, "It says where.", "human"),
+        (trace, "", "correct", "1", None, "It says where.", "annotator"),
         (trace, "6cd1361867e32114", "relevance", "0.8", None, None, "llm"),
-        (trace, "", "expected", None, "yesterday", None, "human"),
+        (trace, "", "expected", None, "yesterday", None, "annotator"),
     ]
     assert records[2]["LogAttributes"]["mlflow.assessment.kind"] == "expectation"
 
@@ -266,7 +266,7 @@ def test_langsmith_columns_of_a_bulk_export(tmp_path: Path) -> None:
 def test_langsmith_feedback_is_an_opinion(tmp_path: Path) -> None:
     _, (record,), _ = export("langsmith_feedback.jsonl")
     trace = "0e01bf50474d4536810f67d3ee7ea3e7"
-    assert said(record) == (trace, trace[:16], "correct", "1", None, "It says where.", "human")
+    assert said(record) == (trace, trace[:16], "correct", "1", None, "It says where.", "annotator")
     row = json.loads((EXPORTS / "langsmith_feedback.jsonl").read_text())
     judged = row | {"score": None, "value": "good", "feedback_source": {"type": "model"}}
     lost = row | {"run_id": None, "trace_id": None}
@@ -306,7 +306,7 @@ def test_langfuse_scores_are_opinions() -> None:
     _, records, (reason,) = export("langfuse_scores.csv")
     trace = "5ee40791652030db6bd3fe2a76dfe926"
     assert [said(one) for one in records] == [
-        (trace, "", "correct", "1", None, "It says where.", "human"),
+        (trace, "", "correct", "1", None, "It says where.", "annotator"),
         (trace, "60a597df9693445c", "tone", None, "friendly", None, "llm"),
         (trace, "", "stars", "4", None, None, "code"),
     ]

@@ -58,7 +58,7 @@ def test_ids_are_taken_in_their_usual_forms() -> None:
         ({"trace_id": TRACE, "value": [1]}, "value is a list"),
         ({"trace_id": TRACE, "value": 10**400}, "value is 1000000000.*: give a finite number"),
         ({"trace_id": TRACE, "score": 1}, "`score` is no field"),
-        ({"trace_id": TRACE, "value": 1, "source": "me"}, "human, llm or code"),
+        ({"trace_id": TRACE, "value": 1, "source": "me"}, "human, annotator, llm, code"),
         ({"trace_id": TRACE, "value": 1, "at": "yesterday"}, "at is no time"),
         ({"trace_id": TRACE, "comment": "x" * 100_001}, "comment has 100,001 characters"),
     ],
@@ -140,7 +140,7 @@ def test_kinds_of_langfuse_scores() -> None:
         (1.0, "up", "", "human"),
         (None, "good", "", "code"),
         (None, "", "a long text\nwhy", "code"),
-        (3.5, "", "", "human"),
+        (3.5, "", "", "annotator"),
         (1.0, "", "", "code"),
     ]
     assert scores[4].conversation_id == "s-1"

@@ -100,4 +100,4 @@ def test_every_product_s_export_says_the_same_of_a_conversation(
         assert (row["input_tokens"], row["output_tokens"], row["llm_calls"]) == (42, 17, 1)
         assert [tool["name"] for tool in row["tools"]] == ["find_order"]
         (said,) = [one for one in row["evaluations"] if one["name"] == "correct"]
-        assert (said["value"], said["explanation"], said["source"]) == (1.0, "It says where.", "human")
+        assert (said["value"], said["explanation"], said["source"]) == (1.0, "It says where.", "annotator")

@@ -137,9 +137,9 @@ def test_a_verdict_in_a_trace_of_its_own_is_its_targets(telemetry: Telemetry) ->
     telemetry.insert("otel_traces", table(CALL))
     (row,) = interactions(telemetry)
     assert row["evaluations"] == [
-        {"name": "relevance", "value": 0.25, "label": "poor", "explanation": "", "source": "human"}
+        {"name": "relevance", "value": 0.25, "label": "poor", "explanation": "", "source": "annotator"}
     ]
-    assert (row["feedback"], dict(row["attributes"])) == (0.25, {"evaluation.relevance": "0.25"})
+    assert (row["feedback"], dict(row["attributes"])) == (None, {"evaluation.relevance": "0.25"})
 
 
 @pytest.mark.parametrize("verdict_first", [True, False])

@@ -234,7 +234,11 @@ def test_what_the_user_thought(telemetry: Telemetry, score: str, feedback: float
         "annotations.0.annotation.annotator_kind": "LLM",
         "annotations.0.annotation.score": "0.01",
         "annotations.1.annotation.annotator_kind": "HUMAN",
+        "annotations.1.annotation.name": "user rating",
         "annotations.1.annotation.score": score,
+        "annotations.2.annotation.annotator_kind": "HUMAN",
+        "annotations.2.annotation.name": "correctness",
+        "annotations.2.annotation.score": "0.02",
     }
     events = [
         (

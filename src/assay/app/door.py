@@ -6,7 +6,7 @@ import fcntl
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -52,11 +52,13 @@ class Door:
         max_waiting_bytes: int,
         redactor: Redacts | None = None,
         patience_s: float = 60.0,
+        metrics: Collection[str] = (),
     ) -> None:
         self.folder, self.max_waiting_bytes = folder, max_waiting_bytes
         self.tally = Tally(clock)
         self._telemetry, self._limits = telemetry, limits
         self._clock, self._redactor, self._patience_s = clock, redactor, patience_s
+        self._metrics = metrics
         self._news = News(telemetry, self.tally, folder / "dead", clock)
         self._lock = threading.Lock()
         self._journal: Journal | None = None
@@ -150,8 +152,13 @@ class Door:
         self.tally.arrived(parcel)
 
     def feedback(self, given: Sequence[Feedback], transport: str, agent: str = "") -> None:
-        """Feedback and scores; on disk when this returns."""
-        self.put("records", feedback_records(given, self._now_ns()), transport, agent)
+        """Feedback and scores; on disk when this returns. What people say under a metric's name is a review,
+        whoever sends it: reviewers see what was drawn, so no policy may go by that."""
+        told = [replace(one, source="annotator") if self._reviews(one) else one for one in given]
+        self.put("records", feedback_records(told, self._now_ns()), transport, agent)
+
+    def _reviews(self, one: Feedback) -> bool:
+        return one.source == "human" and one.name in self._metrics
 
     def refused(self, status: int, transport: str, agent: str) -> None:
         """Count a request that was answered with an error."""
@@ -302,4 +309,5 @@ def open_door(parts: Parts, folder: Path | None = None) -> Door:
         clock=parts.clock,
         max_waiting_bytes=int(settings.max_waiting_mb * MB),
         redactor=parts.redactor,
+        metrics={*parts.metrics, *parts.declared},
     )

@@ -33,6 +33,7 @@ _TEXTS = {
     "environment": 200,
     "id": 200,
 }
+SOURCES = ("human", "annotator", "llm", "code")
 _TARGETS = ("trace_id", "span_id", "conversation_id", "response_id")
 _FORM = '{"trace_id": "...", "value": 1} with a trace_id, span_id, conversation_id or response_id'
 
@@ -66,8 +67,8 @@ def _read(given: Mapping[str, Any], number: int, known: set[str]) -> Feedback:
         raise PayloadError(f"{where}`{name}` is no field; there are {', '.join(sorted(known))}")
     texts = {key: text_of(given.get(key), f"{where}{key}", most) for key, most in _TEXTS.items()}
     source = text_of(given.get("source"), f"{where}source", 20) or "human"
-    if source not in ("human", "llm", "code"):
-        raise PayloadError(f"{where}source is {source!r}: it is human, llm or code")
+    if source not in SOURCES:
+        raise PayloadError(f"{where}source is {source!r}: it is one of {', '.join(SOURCES)}")
     value, label = value_of(given.get("value"), f"{where}value")
     texts["label"] = texts["label"] or label
     made = Feedback(

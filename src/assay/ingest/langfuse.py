@@ -45,7 +45,8 @@ def read_scores(body: bytes) -> ScoresAnswer:
 
 
 def read_score(given: Mapping[str, Any]) -> Feedback:
-    """One score. What was annotated, or is named a feedback, is people's; the others are programs'."""
+    """One score. What was annotated is reviewers', what else is named a feedback users'; the others are
+    programs'."""
     name = text_of(given.get("name"), "name", 200) or "score"
     kind, value = given.get("dataType"), given.get("value")
     comment = text_of(given.get("comment"), "comment", _MOST_TEXT)
@@ -55,7 +56,7 @@ def read_score(given: Mapping[str, Any]) -> Feedback:
         comment, value = "\n".join(filter(None, (text_of(value, "value", _MOST_TEXT), comment))), None
     number, label = value_of(value, "value")
     environment = text_of(given.get("environment"), "environment", 200)
-    human = given.get("source") == "ANNOTATION" or "feedback" in name.lower()
+    source = "human" if "feedback" in name.lower() else "code"
     return check(
         Feedback(
             id=text_of(given.get("id"), "id", 200) or uuid4().hex,
@@ -67,7 +68,7 @@ def read_score(given: Mapping[str, Any]) -> Feedback:
             span_id=text_of(given.get("observationId"), "observationId", 32),
             conversation_id=text_of(given.get("sessionId"), "sessionId", 1_000),
             environment="" if environment == "default" else environment,
-            source="human" if human else "code",
+            source="annotator" if given.get("source") == "ANNOTATION" else source,
             at=time_of(given.get("timestamp"), "timestamp"),
         )
     )

@@ -3,6 +3,7 @@
 from assay.records.estimate import Estimate
 from assay.records.facet import Breakdown, Exploration, Facet, FacetValue, Pick, TimeBar
 from assay.records.ingest import (
+    USERS_OWN,
     Arrival,
     ArrivalKind,
     AttributeKey,
@@ -72,6 +73,7 @@ from assay.records.window import Window
 
 __all__ = [
     "EVENTS",
+    "USERS_OWN",
     "Accounting",
     "Arrival",
     "ArrivalKind",

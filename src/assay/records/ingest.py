@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from assay.records.window import Window
 
@@ -23,9 +23,14 @@ class Arrival:
     agent: str = ""
 
 
+USERS_OWN: Final = "(?i)feedback|thumb|rating|stars|csat|nps|satisf|reaction"
+"""Names under which tools keep what users thought themselves; other annotations by people are reviewers'."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """What somebody, or some program, thinks of an answer: `source` is human, llm or code.
+    """What somebody, or some program, thinks of an answer: `source` is human (a user), annotator (somebody
+    who reviews answers), llm or code.
 
     It is about a span, a trace (an interaction), a conversation or a response of a model, whichever is
     named. `value` and `label` say how good it is; one of them is given, or a comment."""

@@ -25,8 +25,8 @@ class ToolCall:
 class Evaluation:
     """What somebody outside of assay thought of an interaction, as it was sent.
 
-    `value` is None where only a label was given, or the evaluation failed; `source` is `human`, `llm`, `code`
-    or what else the sender calls it."""
+    `value` is None where only a label was given, or the evaluation failed; `source` is `human`, `annotator`,
+    `llm`, `code` or what else the sender calls it."""
 
     name: str
     value: float | None = None

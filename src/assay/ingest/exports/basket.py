@@ -29,7 +29,7 @@ from assay.ingest.columns import (
 )
 from assay.ingest.options import Mark
 from assay.ingest.values import Plain, float_text, plain_text
-from assay.records import MetricKind
+from assay.records import USERS_OWN, MetricKind
 
 EVALUATION: Final = "gen_ai.evaluation.result"
 SCOPE: Final = "assay.import"
@@ -121,7 +121,8 @@ class Basket:
         attributes: Mapping[str, object] | None = None,
     ) -> None:
         """What a person (`human`), a judge (`llm`) or a program (`code`) said of a trace or span: a log
-        record, as evaluations travel in OpenTelemetry; or a label, where that was asked for."""
+        record, as evaluations travel in OpenTelemetry; or a label, where that was asked for.
+        What no name tells to be users' own is reviewers' (`annotator`)."""
         number = number_of(value)
         metric = self._labels.get(name)
         if metric is not None and trace_id:
@@ -132,6 +133,8 @@ class Basket:
                 )
                 return
             self.unscaled[name] = self.unscaled.get(name, 0) + 1
+        if source == "human" and not re.search(USERS_OWN, name):
+            source = "annotator"
         told = texts_of(
             {
                 "event.name": EVALUATION,

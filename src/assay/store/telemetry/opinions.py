@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from assay.records import EVENTS
+from assay.records import EVENTS, USERS_OWN
 from assay.store.telemetry.attributes import TRUST
 from assay.store.telemetry.conventions import Field
 from assay.store.telemetry.dialect import first_of
@@ -13,6 +13,10 @@ EVALUATIONS: Final = (
     "Array(Tuple(name String, value Nullable(Float64), label String, explanation String, source String))"
 )
 NAMELESS: Final = "'annotation'"
+USERS: Final = "e.5 = 'human' OR (e.5 != 'annotator' AND positionCaseInsensitive(e.1, 'feedback') > 0)"
+"""Whether evaluation `e` is what a user said. Who reviews logs sees those that were drawn: a fact made of
+that would tell what was drawn, and no policy may go by it."""
+
 _GROUP: Final = "^(event[.][0-9]+|(?:trace[.]|session[.])?[a-z]+[.][0-9]+)"
 
 
@@ -36,16 +40,19 @@ def _evaluation() -> str:
     score = one(Field.OPINION_SCORE)
     value = f"transform(lower({score}), ['true', 'false'], ['1', '0'], {score})"
     number = f"arrayMap(v -> if(isFinite(toFloat64OrZero(v)), toFloat64OrNull(v), NULL), [{value}])[1]"
+    name, by = first_of(one(Field.OPINION_NAME), NAMELESS), f"lower({one(Field.OPINION_BY)})"
+    reviewed = (
+        f"{by} = 'human' AND match(g, '(annotation|evaluation)s[.]') AND NOT match({name}, '{USERS_OWN}')"
+    )
     return (
-        f"({first_of(one(Field.OPINION_NAME), NAMELESS)}, {number}, {one(Field.OPINION_LABEL)}, "
-        f"{one(Field.OPINION_WHY)}, lower({one(Field.OPINION_BY)}))"
+        f"({name}, {number}, {one(Field.OPINION_LABEL)}, {one(Field.OPINION_WHY)}, "
+        f"if({reviewed}, 'annotator', {by}))"
     )
 
 
 def opinion() -> str:
     """The lowest score in [0, 1] that a user gave, 2 without any; a thumb of -1 counts as 0. What merely
     happened (`EVENTS`) is no score."""
-    human = "e.5 = 'human' OR positionCaseInsensitive(e.1, 'feedback') > 0"
-    own = f"arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND e.1 NOT IN {EVENTS} AND ({human}), evaluations)"
+    own = f"arrayFilter(e -> isNotNull(e.2) AND e.2 <= 1 AND e.1 NOT IN {EVENTS} AND ({USERS}), evaluations)"
     scores = f"arrayMap(e -> assumeNotNull(e.2), {own})"
     return f"arrayMin(arrayMap(s -> greatest(s, 0.), arrayConcat([2.], {scores})))"

@@ -6,6 +6,7 @@ from typing import Final
 
 from assay.store.telemetry.conventions import FINISHES, Field
 from assay.store.telemetry.dialect import Stage, first_of, transform
+from assay.store.telemetry.opinions import USERS
 from assay.store.telemetry.usage import field_of
 
 VARIABLE: Final = "[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-f]{12,}|[0-9]{5,}"
@@ -53,11 +54,10 @@ def _finish_reason() -> str:
 
 
 def _comment() -> str:
-    """What people wrote to a rating, each once."""
-    human = "e.5 = 'human' OR positionCaseInsensitive(e.1, 'feedback') > 0"
+    """What users wrote to a rating, each once."""
     return (
         "arrayStringConcat(arrayDistinct(arrayMap(e -> e.4, "
-        f"arrayFilter(e -> e.4 != '' AND ({human}), evaluations))), '\\n')"
+        f"arrayFilter(e -> e.4 != '' AND ({USERS}), evaluations))), '\\n')"
     )
 
 
