@@ -246,6 +246,9 @@ class PolicySettings(Section):
     label_size: Size | None = Field(None, description="Of those, expected number a day for people.")
     label_rate: Rate | None = Field(None, description="Or the probability of going to people.")
     where: str = Field("", description="Only logs of which this holds; the others count as filtered.")
+    again: bool = Field(
+        True, description="Whether a log whose facts come late may be drawn once more, for the difference."
+    )
     strata: tuple[StratumSettings, ...] = Field((), description="Groups with a size or rate of their own.")
     budget: Size | None = Field(
         None, description="Instead of sizes and rates: expected number drawn a day, for all `parts` together."

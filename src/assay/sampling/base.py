@@ -41,6 +41,7 @@ class Needs:
     - `risk`, a metric's name ("" is the headline): column `chance`, that the log fails it.
     - `cell`: column `cell`, where it lies in the space of meanings, 0 if unknown.
     - `spread`, a metric's name ("" is the headline): `Day.spread`, how its past scores differ.
+    - `again`: a log whose facts have changed, once more.
 
     Beside these stand the columns `nth`, the log's number, `occasion` and `missed` (how often it was decided
     on, and the chance that it was not drawn), and, the same for all logs that come together, what came
@@ -56,6 +57,7 @@ class Needs:
     risk: str | None = None
     cell: bool = False
     spread: str | None = None
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

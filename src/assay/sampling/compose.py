@@ -48,6 +48,7 @@ def compose(name: str, unit: Unit, where: str, settings: Given) -> Composed:
         label_budget=_number(here, settings, "label_budget") if settings.get("label_budget") else None,
         drawing="systematic" if settings.get("draw") == "systematic" else "poisson",
         parts=tuple(made),
+        again=settings.get("again") is not False,
     )
 
 

@@ -79,6 +79,7 @@ class Composed:
     label_budget: float | None = None
     where: str = ""
     drawing: Drawing = "poisson"
+    again: bool = True
 
     def __post_init__(self) -> None:
         _check(self)
@@ -101,11 +102,12 @@ class Composed:
             "label_budget": self.label_budget,
             "draw": self.drawing,
             "parts": [{"name": part.name, **part.definition} for part in self.parts],
+            **({} if self.again else {"again": False}),
         }
 
     def needs(self, stage: Stage) -> Needs:
         if stage == "label":
-            return Needs()
+            return Needs(again=self.again)
         each = [part.needs() for part in self.parts]
         return Needs(
             conditions={name: when for need in each for name, when in need.conditions.items()},
@@ -114,6 +116,7 @@ class Composed:
             risk=next((need.risk for need in each if need.risk is not None), None),
             cell=any(need.cell for need in each),
             spread=next((need.spread for need in each if need.spread is not None), None),
+            again=self.again,
         )
 
     def fix(self, stage: Stage, day: Day) -> Parameters:

@@ -61,7 +61,7 @@ def group_logs(
         slices=slices,
         cell=needs.cell,
         features=needs.risk is not None,
-        again=changing and not drawn,
+        again=needs.again and changing and not drawn,
         embedder=embedder,
         words=words or {},
     )

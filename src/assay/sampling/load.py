@@ -15,7 +15,7 @@ from assay.sampling.uniform import Uniform
 UNITS: Final[Mapping[str, Unit]] = {"conversation": "conversation", "interaction": "interaction"}
 DRAWS: Final = frozenset({"size", "rate", "label_size", "label_rate"})
 COMPOSED: Final = frozenset({"budget", "label_budget", "draw", "metric", "parts"})
-POLICY_KEYS: Final = DRAWS | COMPOSED | {"unit", "where", "strata"}
+POLICY_KEYS: Final = DRAWS | COMPOSED | {"unit", "where", "strata", "again"}
 STRATUM_KEYS: Final = DRAWS | {"name", "when"}
 
 
@@ -30,6 +30,9 @@ def load_policy(name: str, settings: Mapping[str, Any]) -> Policy:
     if unit is None:
         raise ConfigError(f"{here}: unit must be conversation or interaction, got {settings['unit']!r}")
     where = str(settings.get("where") or "").strip()
+    again = settings.get("again", True)
+    if not isinstance(again, bool):
+        raise ConfigError(f"{here}: again must be true or false, got {again!r}")
     strata: Sequence[Mapping[str, Any]] = settings.get("strata") or ()
     if settings.get("budget") is not None:
         if others := [key for key in sorted(DRAWS) if settings.get(key) is not None]:
@@ -43,9 +46,9 @@ def load_policy(name: str, settings: Mapping[str, Any]) -> Policy:
         raise ConfigError(f"{here}: only a budget can be drawn systematically; give one instead of sizes")
     judge, label = _draws(here, settings)
     if not strata:
-        return Uniform(name=name, unit=unit, judge=judge, label=label, where=where)
+        return Uniform(name=name, unit=unit, judge=judge, label=label, where=where, again=again)
     groups = tuple(_load_stratum(here, number, stratum) for number, stratum in enumerate(strata, start=1))
-    return Stratified(name=name, unit=unit, given=groups, judge=judge, label=label, where=where)
+    return Stratified(name=name, unit=unit, given=groups, judge=judge, label=label, where=where, again=again)
 
 
 def _load_stratum(here: str, number: int, settings: Mapping[str, Any]) -> Stratum:

@@ -41,6 +41,7 @@ class Quotas:
     judge: Quota
     label: Quota | None = None
     where: str = ""
+    again: bool = True
 
     def __post_init__(self) -> None:
         check_strata(self.name, self.strata)
@@ -64,10 +65,13 @@ class Quotas:
 
     @property
     def definition(self) -> Mapping[str, Any]:
-        return {"kind": self.kind, **describe_draw(self.unit, self.where, self.strata)}
+        once = {} if self.again else {"again": False}
+        return {"kind": self.kind, **describe_draw(self.unit, self.where, self.strata), **once}
 
     def needs(self, stage: Stage) -> Needs:
-        return Needs(conditions={stratum.name: stratum.when for stratum in self.strata[:-1]})
+        return Needs(
+            conditions={stratum.name: stratum.when for stratum in self.strata[:-1]}, again=self.again
+        )
 
     def fix(self, stage: Stage, day: Day) -> Parameters:
         return fix_strata(self.strata, stage, day)
