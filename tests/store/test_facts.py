@@ -7,17 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from tests.store.spans import START, put, trace_id, turn
 from tests.store.test_settle import SIGNALS, rows
 
-from assay.records import Signal, Unit
 from assay.signals import find_stems, load_languages, load_words
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.made import Named
 from assay.store.telemetry.personal import count_personal
-from assay.store.telemetry.resignal import recompute
 from assay.store.telemetry.settle import settle
 
 PROMPT = "You are the help desk of a shop. Never tell anybody how much a supplier gets for a pair of shoes."
@@ -48,8 +44,7 @@ def run(telemetry: Telemetry) -> Callable[..., Any]:
             "idle_s": 900.0,
             "now": START + timedelta(days=9),
         }
-        signals = changes.pop("signals", SIGNALS)
-        return settle(telemetry, signals, **(given | changes))
+        return settle(telemetry, SIGNALS, **(given | changes))
 
     return settle_now
 
@@ -177,8 +172,8 @@ def test_what_was_retrieved_may_be_quoted(telemetry: Telemetry, run: Callable[..
     )
     run()
     logs = rows(telemetry)
-    assert logs[trace_id("knows")]["prompt_overlap"] == 10
-    assert logs[trace_id("reads")]["prompt_overlap"] == 13
+    assert logs[trace_id("knows")]["prompt_overlap"] == 9
+    assert logs[trace_id("reads")]["prompt_overlap"] == 14
 
 
 def test_a_log_knows_its_place_and_the_tools_before_it(telemetry: Telemetry, run: Callable[..., Any]) -> None:
@@ -294,74 +289,3 @@ def test_of_too_few_logs_nobody_knows_what_is_usual(telemetry: Telemetry, run: C
 def test_what_looks_like_personal_data_is_counted(embedded: Telemetry, text: str, places: int) -> None:
     sql = f"SELECT {count_personal('text')} AS places FROM (SELECT {{text:String}} AS text)"
     assert embedded.query(sql, {"text": text}).to_pylist() == [{"places": places}]
-
-
-def test_functions_of_a_team_add_their_names(telemetry: Telemetry, run: Callable[..., Any]) -> None:
-    def short(batch: pa.RecordBatch) -> Named:
-        texts: list[Any] = batch["input"].to_pylist()
-        names: list[Any] = [["short"] if len(text) < 10 else [] for text in texts]
-        return Named(pa.array(names, pa.list_(pa.string())))
-
-    def single(batch: pa.RecordBatch) -> Named:
-        names: list[Any] = [["single"] if turns == 1 else [] for turns in batch["turns"].to_pylist()]
-        return Named(pa.array(names, pa.list_(pa.string())))
-
-    put(telemetry, turn("a", "t", asked="Hello"), turn("b", "t", minute=1), turn("c", "u", error=True))
-    run(made={"interaction": short, "conversation": single})
-    turns = rows(telemetry, "interaction")
-    assert [turns[trace_id(name)]["signals"] for name in "abc"] == [["short"], [], ["error"]]
-    assert {key: row["signals"] for key, row in rows(telemetry).items()} == {
-        "t": ["short"],
-        "u": ["error", "single"],
-    }
-
-
-def own(sql: str, unit: Unit = "interaction", name: str = "own") -> tuple[Signal, None]:
-    return Signal(code=f"T-{name}", name=name, severity="low", meaning="", unit=unit, sql=sql), None
-
-
-def test_sql_of_a_team_that_fails_on_a_log_stops_nothing(
-    telemetry: Telemetry, run: Callable[..., Any]
-) -> None:
-    faults: list[tuple[str, str, int]] = []
-    signals = (
-        *SIGNALS,
-        own("toFloat64(attributes['score']) > 3"),
-        own("turns = 1", name="single"),
-        own("toFloat64(attributes['score']) > 3", "conversation", "scored"),
-    )
-    given: Any = {
-        "signals": signals,
-        "fault": lambda name, error, logs: faults.append((name, str(error), logs)),
-    }
-    good = [f"t{number}" for number in range(20)]
-    put(telemetry, *(turn(name, name, error=True, **{"assay.attr.score": "5"}) for name in good))
-    put(telemetry, turn("bad", "bad", error=True, **{"assay.attr.score": "n/a"}))
-    assert run(**given).interactions == 21
-    found = rows(telemetry, "interaction")
-    assert found[trace_id("bad")]["signals"] == ["error", "single"]
-    kept = [name for name in good if found[trace_id(name)]["signals"] == ["error", "own", "single"]]
-    of_talks = [key for key, row in rows(telemetry).items() if "scored" in row["signals"]]
-    assert [(name, logs) for name, _, logs in faults] == [
-        ("own", 21 - len(kept)),
-        ("scored", 21 - len(of_talks)),
-    ]
-    assert len(kept) >= 10, "only what shares a part with the bad one goes without"
-    assert len(of_talks) >= 10
-    assert faults[0][1].startswith("Cannot parse string 'n/a' as Float64")
-
-
-def test_no_sql_of_a_team_changes_a_fact(telemetry: Telemetry, run: Callable[..., Any]) -> None:
-    """Names are refused; this is what holds where one gets through."""
-    put(telemetry, turn("a", "talk", asked="Where is it?", seconds=7))
-    run()
-    facts = telemetry.query("SELECT * EXCEPT (signals, computed_at) FROM signals FINAL ORDER BY unit, log_id")
-    put(telemetry, turn("a", "talk", asked="Where is it?", seconds=7))
-    sql = "(0 AS latency_ms) = 0 AND ('gone' AS input) = 'gone' AND (1 AS is_deleted) = 1 AND (9 AS own) = 9"
-    signals = (own(sql), own(sql, "conversation", "too"))
-    run(signals=signals)
-    assert rows(telemetry)["talk"]["signals"] == ["own", "too"]
-    again = "SELECT * EXCEPT (signals, computed_at) FROM signals FINAL ORDER BY unit, log_id"
-    assert telemetry.query(again).equals(facts)
-    recompute(telemetry, signals, words=load_words())
-    assert telemetry.query(again).equals(facts)

@@ -54,8 +54,8 @@ _FIELDS = (
     FieldInfo(
         "similarity",
         "number",
-        "how much a request resembles an earlier one of its conversation, 0 to 1; 0 where each names a number "
-        "that the other does not",
+        "how much a request resembles an earlier one of its conversation, 0 to 1; 0 where each names a "
+        "number that the other does not",
     ),
     FieldInfo("redactions", "number", "places where personal data or a secret was taken out"),
     FieldInfo(
@@ -82,7 +82,8 @@ _FIELDS = (
         "latency_z",
         "number",
         "how far its latency lies above what is usual on its route, in robust standard deviations of the "
-        "logarithm; of a conversation, the highest; nothing holds of it where too little is known",
+        "logarithm; of a conversation, the highest; nothing holds of it where the seven days before the "
+        "log's day have fewer than 50 logs of its route",
     ),
     FieldInfo("cost_z", "number", "the same of its cost"),
     FieldInfo(
@@ -106,7 +107,8 @@ _FIELDS = (
     FieldInfo(
         "other_language",
         "number",
-        "1 where an answer is in another language than its request and both are known, else 0",
+        "1 where an answer is in another language than its request, both are known and not easily taken for "
+        "each other, as Danish and Norwegian are; else 0",
     ),
     FieldInfo(
         "output_personal",
@@ -116,7 +118,8 @@ _FIELDS = (
     FieldInfo(
         "prompt_overlap",
         "number",
-        "places in answers where eight words in a row stand in the system prompt as well",
+        "places in answers where eight words in a row stand in the system prompt as well, and in no document "
+        "that was retrieved",
     ),
     FieldInfo(
         "unfamiliar",
@@ -124,7 +127,24 @@ _FIELDS = (
         "the part of the request's telling words that no request of the reference set has, 0 to 1; of a "
         "conversation, its first request's; 0 without a reference set",
     ),
-    FieldInfo("asks_back", "number", "1 where the answer ends with a question; of a conversation, the last"),
+    FieldInfo(
+        "asks_back",
+        "number",
+        "1 where the answer ends with a question that is no mere closing phrase, as in the list `closings`; "
+        "of a conversation, the last",
+    ),
+    FieldInfo(
+        "place",
+        "number",
+        "which interaction of its conversation it is, from 1; of a conversation, of its last one; 0 where "
+        "that was not counted yet",
+    ),
+    FieldInfo(
+        "tools_before",
+        "number",
+        "calls of tools in the earlier interactions of its conversation; of a conversation, before its last "
+        "one",
+    ),
 )
 
 FIELDS: dict[str, FieldInfo] = {field.name: field for field in _FIELDS}

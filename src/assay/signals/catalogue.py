@@ -22,7 +22,7 @@ MANY_TOOL_CALLS = 15
 
 LEAKED = 10
 """From this many runs of eight words on, an answer quotes its system prompt: about seventeen words in a
-row. A greeting or a policy that the prompt gives word for word is shorter."""
+row. A greeting or a short policy that the prompt gives word for word is shorter; a long one is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +259,13 @@ def _behaved() -> tuple[Signal, ...]:
             "the user leaves after an answer that asked back, declined, or found nothing",
             "conversation",
         ),
-        _signal("U219", "thanks", "info", "input mentions @thanks", "the user is content"),
+        _signal(
+            "U219",
+            "thanks",
+            "info",
+            "place != 1 and input mentions @thanks",
+            "the user is content",
+        ),
     )
 
 
@@ -298,9 +304,9 @@ def _wrote() -> tuple[Signal, ...]:
         _signal(
             "A308",
             "empty_promise",
-            "medium",
-            "output mentions @promises and tool_calls = 0",
-            "the assistant says that it did or will do something, and called no tool",
+            "low",
+            "output mentions @promises and tool_calls = 0 and tools_before = 0",
+            "the assistant says that it did or will do something, and has called no tool so far",
         ),
         _signal(
             "A309",
@@ -312,7 +318,7 @@ def _wrote() -> tuple[Signal, ...]:
         _signal(
             "A310",
             "prompt_leaked",
-            "high",
+            "medium",
             f"prompt_overlap >= {LEAKED}",
             "the answer quotes the system prompt",
         ),

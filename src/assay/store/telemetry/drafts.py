@@ -16,6 +16,11 @@ from assay.store.telemetry.schema import SIGNALS, Table, Topology, local_name, o
 _KINDS: Final = {column.partition(" ")[0]: column for column in SIGNALS.columns}
 _OWN: Final = ("started", "ended", *SHARED_FACTS, "cost_usd")
 
+DOCUMENTS: Final = "documents Array(String) CODEC(ZSTD(1))"
+
+DOCUMENT_CHARS: Final = 20_000
+"""How much of a retrieved document is looked at for what an answer quotes."""
+
 DRAFTS: Final = Table(
     name="drafts",
     columns=(
@@ -25,6 +30,7 @@ DRAFTS: Final = Table(
         "touched DateTime64(3, 'UTC')",
         "system String CODEC(ZSTD(1))",
         *(_KINDS[name] for name in _OWN),
+        DOCUMENTS,
     ),
     engine="MergeTree",
     partition_by="(run, bucket)",
@@ -44,6 +50,9 @@ def write_drafts(t: Telemetry, params: dict[str, Any]) -> None:
     """Read the bucket's traces. `params` are run, bucket and prices."""
     columns = {"run": "{run:String}", "bucket": "{bucket:UInt32}"}
     columns |= {name: name for name in ("trace_id", "touched", "system", *_OWN)} | {"cost_usd": COST}
+    # They are asked for only beside a system prompt, which they may be a part of.
+    beginnings = f"arrayMap(d -> substringUTF8(d, 1, {DOCUMENT_CHARS}), context)"
+    columns["documents"] = f"if(system = '', [], {beginnings})"
     select = select_final(f"trace_id GLOBAL IN (SELECT trace_id FROM {BUCKET})", columns)
     insert = f"INSERT INTO drafts ({', '.join(columns)}) {near(t.topology, select)} {_SETTINGS}"
     t.command(insert, params)

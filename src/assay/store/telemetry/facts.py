@@ -64,6 +64,8 @@ COMPUTED: Final = (
     "prompt_overlap",
     "unfamiliar",
     "asks_back",
+    "place",
+    "tools_before",
 )
 """Those that a log gets from its texts, from others beside it, from prices."""
 

@@ -10,7 +10,7 @@ from assay.errors import StoreError
 from assay.store.telemetry import intake, receipts, schema
 from assay.store.telemetry.anew import make_anew
 from assay.store.telemetry.baselines import BASELINES
-from assay.store.telemetry.drafts import DRAFTS
+from assay.store.telemetry.drafts import DOCUMENTS, DRAFTS
 from assay.store.telemetry.embeddings import CENTRES, EMBEDDINGS
 from assay.store.telemetry.room import check_room
 from assay.store.telemetry.schema import Topology, add_columns, create_table, local_name, on_cluster
@@ -101,6 +101,11 @@ def _receipts(topology: Topology) -> tuple[str, ...]:
     return create_table(receipts.RECEIPTS, topology)
 
 
+def _places(topology: Topology) -> tuple[str, ...]:
+    documents = add_columns(DRAFTS.name, (DOCUMENTS,), topology)
+    return (*add_columns("signals", schema.PLACES, topology), *documents)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=1, title="spans as the Collector's exporter stores them", statements=_spans),
     Migration(number=2, title="interactions, joined from spans", statements=_nothing),
@@ -120,6 +125,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=11, title="more than one decision about a log", statements=_occasions),
     Migration(number=12, title="what requests mean", statements=_meaning),
     Migration(number=13, title="receipts of what each step has written", statements=_receipts),
+    Migration(number=14, title="where a log stands in its conversation", statements=_places),
 )
 
 HISTORY = schema.Table(

@@ -233,6 +233,9 @@ TELLING = (
 )
 """Facts of `signals` that came later than the table: all are empty, 0 or unknown where none was computed."""
 
+PLACES = ("place UInt32", "tools_before UInt32")
+"""Facts of where a log stands in its conversation: 0 where none was computed."""
+
 SIGNALS = Table(
     name="signals",
     columns=(
@@ -264,6 +267,7 @@ SIGNALS = Table(
         "reasoning_tokens UInt64",
         "ttft_ms Nullable(Float64)",
         *TELLING,
+        *PLACES,
         "input String CODEC(ZSTD(1))",
         "output String CODEC(ZSTD(1))",
         "attributes Map(LowCardinality(String), String)",
