@@ -15,7 +15,7 @@ from assay.records.page import TurnRow
 Listened = Mentions | Says | Contains
 """What asks for words."""
 
-MOST_CHARS = 20_000
+MOST_CHARS = 12_000
 """How much of a text is looked through: a page shows no more of it at once."""
 
 SUBJECTS: Mapping[str, tuple[str, ...]] = {

@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from assay.query.text import fold_words
@@ -29,28 +30,40 @@ class Words:
     """The words of a text, to be looked through for one list after another."""
 
     def __init__(self, text: str) -> None:
-        words = list(_words(text))
-        self._folded = [word for word, _ in words]
-        self._places = [place for _, place in words]
-        self._at: dict[str, list[int]] = defaultdict(list)
-        for index, word in enumerate(self._folded):
-            self._at[word].append(index)
+        lowered = text.lower()
+        self._places: list[Place] = []
+        self._more: Iterator[Place] = iter(())
+        if len(lowered) == len(text):
+            word = _ASCII if text.isascii() else _any_word()
+            self._folded: list[str] = word.findall(lowered)
+            self._more = (Place(*match.span()) for match in word.finditer(lowered))
+        else:
+            stretched = list(_stretched(text))
+            self._folded = [folded for folded, _ in stretched]
+            self._places = [place for _, place in stretched]
+        self._known = set(self._folded)
 
     def find(self, phrases: Phrases) -> list[Place]:
         """Where any of the phrases stands as whole words, in order and without overlap: the longest first
         that begins earliest. It finds something exactly where `mentions` holds."""
         found: list[Place] = []
+        begins = self._known & phrases.keys()
         behind = 0
-        for at in sorted(index for word in phrases.keys() & self._at.keys() for index in self._at[word]):
+        for at in [at for at, word in enumerate(self._folded) if word in begins] if begins else ():
             if at < behind:
                 continue
             for phrase in phrases[self._folded[at]]:
                 end = at + len(phrase)
                 if tuple(self._folded[at:end]) == phrase:
-                    found.append(Place(self._places[at].start, self._places[end - 1].end))
+                    found.append(Place(self._place(at).start, self._place(end - 1).end))
                     behind = end
                     break
         return found
+
+    def _place(self, at: int) -> Place:
+        """Where the word stands: most texts are never asked, and none beyond the last word that is."""
+        self._places += islice(self._more, max(0, at + 1 - len(self._places)))
+        return self._places[at]
 
 
 @lru_cache(maxsize=1_024)
@@ -68,18 +81,9 @@ def find_phrases(text: str, phrases: Sequence[str]) -> list[Place]:
     return Words(text).find(compile_phrases(tuple(phrases)))
 
 
-def _words(text: str) -> Iterator[tuple[str, Place]]:
-    """The words as `fold_words` has them, each with its place in the text as it was written."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        yield from _stretched(text)
-        return
-    for match in (_ASCII if text.isascii() else _any_word()).finditer(lowered):
-        yield match[0], Place(match.start(), match.end())
-
-
 def _stretched(text: str) -> Iterator[tuple[str, Place]]:
-    """The same of a text that has letters which are two in lower case."""
+    """The words as `fold_words` has them, each with its place in the text as it was written: of a text that
+    has letters which are two in lower case."""
     letters: list[str] = []
     start = end = 0
     for index, character in enumerate(text):
