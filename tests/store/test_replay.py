@@ -10,10 +10,12 @@ import pytest
 from tests.store.spans import START, put, trace_id, turn
 from tests.store.test_settle import PRICES, WORDS, rows, signal
 
+from assay.signals import load_languages
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.retain import Keep, retain
 from assay.store.telemetry.settle import settle
 
-ASKED = "My parcel from Berlin never arrived"
+ASKED = "Where is my parcel from Berlin? It never arrived"
 HOUR = 60.0
 SIGNALS = (
     signal("returns", "return_similarity >= 0.6", "conversation"),
@@ -121,3 +123,31 @@ def test_a_long_conversation_fixes_no_day_of_which_something_is_to_come(
     put(telemetry, *days_of_traffic(0), turn("long", "talk"), turn("last", "talk", minute=2 * 24 * HOUR))
     run(bucket_size=20)
     assert (z_scores(telemetry)[trace_id("0 2 7")] or 0.0) >= 4
+
+
+def test_a_late_span_does_not_undo_what_was_seen_beside_removed_turns(
+    telemetry: Telemetry, run: Callable[..., Any]
+) -> None:
+    day = timedelta(days=1)
+    again = f"{ASKED} yet"
+    put(telemetry, turn("before", "t0", user="ann", asked=ASKED, start=START - timedelta(hours=1)))
+    put(telemetry, turn("first", "talk", user="ann", asked=ASKED), turn("other", "t1", asked="And why?"))
+    put(telemetry, turn("second", "talk", user="ann", asked=again, start=START + day, answered="Un momento."))
+    given = {"languages": load_languages(), "familiar": ("parcel",)}
+    run(**given)
+    retain(telemetry, Keep(content_days=1), START.date() + 2 * day)
+    stood = {unit: rows(telemetry, unit) for unit in ("interaction", "conversation")}
+    assert stood["interaction"][trace_id("second")]["similarity"] >= 0.6
+    assert stood["conversation"]["talk"]["return_similarity"] == 1.0
+    assert stood["conversation"]["talk"]["language"] == "en"
+    late = turn(
+        "second", "talk", user="ann", asked=again, start=START + day, answered="Un momento.", span="late"
+    )
+    put(telemetry, late)
+    assert run(**given).conversations == 1
+    changed = {"spans", "computed_at", "output"}
+    for unit, log in (("interaction", trace_id("second")), ("conversation", "talk")):
+        now = rows(telemetry, unit)[log]
+        assert now["spans"] == stood[unit][log]["spans"] + 1
+        kept = {name: value for name, value in stood[unit][log].items() if name not in changed}
+        assert {name: value for name, value in now.items() if name not in changed} == kept

@@ -10,7 +10,7 @@ from assay.query import fold_words
 from assay.store.telemetry.baselines import USUAL, z_score
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import Stage, staged
-from assay.store.telemetry.facts import BUCKET, FACTS, SHARED_FACTS
+from assay.store.telemetry.facts import BUCKET, DAYS, FACTS, SHARED_FACTS
 from assay.store.telemetry.hearing import Ears, Tongues, tell_language, tell_other_language
 from assay.store.telemetry.likeness import COMPARED, highest, runs_of, stems_of, words_of
 from assay.store.telemetry.mapping import MAX_SYSTEM_CHARS
@@ -31,6 +31,35 @@ _DRAFT: Final = "run = {run:String} AND bucket = {bucket:UInt32}"
 _READ: Final = ("trace_id", "started", "ended", "touched", "system", "documents", "cost_usd", *SHARED_FACTS)
 
 
+_GONE: Final = f"{BUCKET} AND touched = toDateTime64(0, 3, 'UTC')"
+"""What retention has removed of the bucket's conversations."""
+
+_ROWS: Final = f"FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} AND log_id GLOBAL IN"
+_BEFORE: Final = (
+    "LEFT ANY JOIN (SELECT log_id, conversation_id, similarity, output_similarity "
+    f"{_ROWS} (SELECT trace_id FROM {BUCKET}) "
+    f"AND conversation_id GLOBAL IN (SELECT conversation_id FROM {_GONE})"
+    ") AS stood ON stood.log_id = drafts.trace_id AND stood.conversation_id = places.conversation_id "
+    "LEFT ANY JOIN (SELECT conversation_id, count() AS turns, sum(tool_calls) AS tools "
+    f"{_ROWS} (SELECT trace_id FROM {_GONE}) GROUP BY conversation_id"
+    ") AS gone ON gone.conversation_id = places.conversation_id"
+)
+_STOOD: Final = {
+    "stood": "stood.log_id != ''",
+    "stood_input": "stood.similarity",
+    "stood_output": "stood.output_similarity",
+    "gone_turns": "gone.turns",
+    "gone_tools": "gone.tools",
+}
+_AS_IT_STOOD: Final = {
+    "similarity": f"if(stood, stood_input, {highest('stems_input', 'earlier_input')})",
+    "output_similarity": f"if(stood, stood_output, {highest('stems_output', 'earlier_output')})",
+    "place": "toUInt32(place + gone_turns)",
+    "tools_before": "toUInt32(tools_before + gone_tools)",
+}
+"""Days go whole, the oldest first: what is removed came before what is left."""
+
+
 def bind_compared(
     words: Mapping[str, Sequence[str]], ears: Ears, tongues: Tongues, familiar: Sequence[int]
 ) -> dict[str, Any]:
@@ -43,8 +72,11 @@ def bind_compared(
     return heard | {"common": sorted({"", *common}), "closings": closings}
 
 
-def select_interactions(signals: str, ears: Ears, tongues: Tongues, *, familiar: bool) -> str:
-    """Rows of `signals` for the bucket's interactions, of conversations that are idle for long enough.
+def select_interactions(
+    signals: str, ears: Ears, tongues: Tongues, *, familiar: bool, removed: bool = False
+) -> str:
+    """Rows of `signals` for the bucket's interactions, of conversations that are idle for long enough. Of
+    some, interactions may be `removed`: what is left is not compared anew without their texts.
 
     `signals` is an expression over the facts and what the ears have heard."""
     by_words: Stage = {}
@@ -68,26 +100,30 @@ def select_interactions(signals: str, ears: Ears, tongues: Tongues, *, familiar:
         _beside(),
         {"quoted": _quoted()},
     )
-    last = _facts(familiar=familiar) | {name: name for name in ears.hits} | {"is_over": "is_over"}
-    found = staged((*_READ, "conversation_id", "latency_z", "cost_z"), f"({_drafts()})", stages, last)
+    facts = _facts(familiar=familiar) | (_AS_IT_STOOD if removed else {})
+    last = facts | {name: name for name in ears.hits} | {"is_over": "is_over"}
+    columns = (*_READ, "conversation_id", "latency_z", "cost_z", *(_STOOD if removed else ()))
+    found = staged(columns, f"({_drafts(removed=removed)})", stages, last)
     return (
         f"SELECT {FACTS}, {signals} AS signals, {{computed_at:DateTime64(6, 'UTC')}}, 0 "
         f"FROM (\n{found}\n) WHERE is_over"
     )
 
 
-def _drafts() -> str:
-    """The bucket's drafts with their conversations and what is usual."""
+def _drafts(*, removed: bool) -> str:
+    """The bucket's drafts with their conversations and what is usual; and, where interactions of theirs are
+    `removed`, with what the drafts were found to be beside them, and with what those counted."""
     drafts = ", ".join(f"drafts.{name} AS {name}" for name in _READ)
+    stood = ", ".join(f"{sql} AS {name}" for name, sql in _STOOD.items())
     return (
-        f"SELECT {drafts}, places.conversation_id AS conversation_id, "
+        f"SELECT {drafts}, places.conversation_id AS conversation_id, {f'{stood}, ' if removed else ''}"
         f"{z_score('drafts.latency_ms', 'latency', 'logs')} AS latency_z, "
         f"{z_score('drafts.cost_usd', 'cost', 'priced')} AS cost_z "
         f"FROM (SELECT * FROM drafts WHERE {_DRAFT}) AS drafts "
         f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS places "
         "ON places.trace_id = drafts.trace_id "
         f"LEFT ANY JOIN ({USUAL}) AS usual "
-        "ON usual.route = drafts.route AND usual.day = toDate(drafts.started)"
+        f"ON usual.route = drafts.route AND usual.day = toDate(drafts.started) {_BEFORE if removed else ''}"
     )
 
 

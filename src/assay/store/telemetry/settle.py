@@ -145,8 +145,16 @@ class _Run:
         of_interactions = facts.raised(signals, "interaction", words, ears.heard)
         self._ears = hearing.listen_for(signals, "conversation", words)
         self._of_talks = facts.raised(signals, "conversation", words, self._ears.heard)
-        select = compare.select_interactions(of_interactions.sql, ears, tongues, familiar=bool(known))
-        self._interactions = f"{_insert(t, select)}, query_plan_enable_optimizations = 0"
+        selects = {
+            removed: compare.select_interactions(
+                of_interactions.sql, ears, tongues, familiar=bool(known), removed=removed
+            )
+            for removed in (False, True)
+        }
+        self._interactions = {
+            removed: f"{_insert(t, select)}, query_plan_enable_optimizations = 0"
+            for removed, select in selects.items()
+        }
         self._shared |= of_interactions.params | compare.bind_compared(words, ears, tongues, known)
         self._of_talks.params.update(self._ears.params)
 
@@ -160,7 +168,7 @@ class _Run:
         try:
             write_drafts(self._t, params)
             self._baselines.prepare(params, complete=complete)
-            self._t.command(self._interactions, params)
+            self._t.command(self._interactions[bucket.removed > 0], params)
             return self._put_together(bucket, params, stood=stood)
         finally:
             drop_drafts(self._t, params)
@@ -178,7 +186,9 @@ class _Run:
             if stood:
                 self._t.command(_forget_moved(self._t, rows), params)
             named = row["named"] > 0
-            select = talks.select_conversations(self._of_talks.sql, self._ears, rows, named=named)
+            select = talks.select_conversations(
+                self._of_talks.sql, self._ears, rows, named=named, removed=bucket.removed > 0
+            )
             self._t.command(_insert(self._t, select), params | self._of_talks.params)
             add_made(self._t, "conversation", self._made, _TALKS, params)
         return row["traces"], row["talks"]

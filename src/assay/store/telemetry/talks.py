@@ -18,20 +18,30 @@ RETURNS: Final = 20
 """Conversations of a user, the latest before one, that it is compared with."""
 
 
-def select_conversations(signals: str, ears: Ears, interactions: str, *, named: bool) -> str:
+_STAYS: Final = ("input", "unfamiliar", "language", "output_language", "return_similarity")
+"""What a conversation keeps of its row when the texts of its first turns are gone."""
+
+
+def select_conversations(
+    signals: str, ears: Ears, interactions: str, *, named: bool, removed: bool = False
+) -> str:
     """Rows of `signals` for the bucket's conversations, from these interactions: those written just now
-    and, where some are removed, what is left of the others. Not `named`: no interaction has a user.
+    and, where some are `removed`, what is left of the others. Not `named`: no interaction has a user.
 
     `signals` is an expression over the facts and what the ears have heard."""
     facts = _merged()
     columns = ", ".join(f"{expression} AS conversation_{name}" for name, expression in facts.items())
     grouped = f"SELECT conversation_id AS id, {columns} FROM ({interactions}) GROUP BY conversation_id"
-    names = ", ".join(f"conversation_{name} AS {name}" for name in facts)
-    joined = f"LEFT ANY JOIN ({_returns()}) AS returns ON returns.talk = talks.id"
+    found = {name: f"conversation_{name}" for name in facts}
+    found["return_similarity"] = "returns.alike" if named else "0."
+    joined = f"LEFT ANY JOIN ({_returns()}) AS returns ON returns.talk = talks.id" if named else ""
+    if removed:
+        found |= {name: f"if(stood.log_id != '', stood.{name}, {found[name]})" for name in _STAYS}
+        joined += f" LEFT ANY JOIN ({_stood()}) AS stood ON stood.log_id = talks.id"
+    names = ", ".join(f"{sql} AS {name}" for name, sql in found.items())
     own = (
-        f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {names}, "
-        f"{'returns.alike' if named else '0.'} AS return_similarity "
-        f"FROM ({grouped}) AS talks {joined if named else ''}"
+        f"SELECT 'conversation' AS unit, id AS log_id, id AS conversation_id, {names} "
+        f"FROM ({grouped}) AS talks {joined}"
     )
     every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
     columns_of = (*FACTS.split(", "), "inherited")
@@ -84,6 +94,15 @@ def _mostly(language: str, text: str) -> str:
     """The language in which most was said; of two the first by its code."""
     sums = f"sumMapIf([toString({language})], [length({text}) + 1], {language} != '')"
     return f"arrayMap(s -> s.1[indexOf(s.2, arrayMax(s.2))], [{sums}])[1]"
+
+
+def _stood() -> str:
+    """The rows that conversations have of which retention has removed interactions."""
+    gone = f"SELECT conversation_id FROM {BUCKET} AND touched = toDateTime64(0, 3, 'UTC')"
+    return (
+        f"SELECT log_id, {', '.join(_STAYS)} FROM signals FINAL "
+        f"WHERE unit = 'conversation' AND {DAYS} AND log_id GLOBAL IN ({gone})"
+    )
 
 
 def _returns() -> str:
