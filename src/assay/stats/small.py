@@ -10,7 +10,8 @@ from assay.stats.weighted import checked_probability
 from assay.stats.wilson import CodeArray, FlagArray, FloatArray, Interval, effective_size
 
 EMPTY_VALUE = 0.5
-"""The rate of a verdict without labels: the middle of its interval [0, 1]."""
+"""The rate of a verdict without labels: the middle of its interval [0, 1]. Nothing tells whether the judge is
+right about a verdict that nobody has looked at, so neither its word nor the others' rate is taken."""
 
 
 class Binomial(NamedTuple):
@@ -184,9 +185,11 @@ CELL_MINIMUM = 10
 def poststrata(judge: FloatArray, labelled: FlagArray, design: CodeArray | None = None) -> CodeArray:
     """The post-stratum of each row: the judge's verdict (from 0.5 on; or none), by design stratum.
 
-    Rows of one verdict and one design stratum have (nearly) one probability, so that weights vary
-    little inside. A cell with fewer than ten labels joins the other small cells of its verdict. Where these
-    together have fewer than five it joins the other verdict in its design stratum, where probabilities
+    Rows of one verdict and one design stratum were drawn for one reason, so that weights vary less inside.
+    Where a part draws by risk they still vary, and with few labels the value of a cell, a ratio, is drawn
+    towards the rows that were likely to be drawn: a bias of the order of 1 / Kish's n, that the interval, by
+    the same n, covers. A cell with fewer than ten labels joins the other small cells of its verdict. Where
+    these together have fewer than five it joins the other verdict in its design stratum, where probabilities
     are alike and the verdict may be wrong; if that is small too, the whole verdict is one stratum. Cochran
     (1977), 5A.9.
 
