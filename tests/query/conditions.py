@@ -57,7 +57,9 @@ TEXTS = st.one_of(
     ),
     st.text(LETTERS, max_size=12),
 )
-NUMBERS = st.one_of(st.integers(-3, 12).map(float), st.sampled_from([0.1, 0.5, 1.5, 1e300, 1e-9, 20_000.0]))
+NUMBERS = st.one_of(
+    st.integers(-3, 12).map(float), st.sampled_from([0.1, 0.5, 1.5, 1e300, 1e-9, 20_000.0, 2.0**53])
+)
 OPERATORS = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
 EQUALITY = st.sampled_from(["=", "!="])
 ORDER = st.sampled_from(["<", "<=", ">", ">="])

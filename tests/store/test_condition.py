@@ -69,6 +69,8 @@ def make_row(number: int, **facts: Any) -> dict[str, Any]:
         "prompt_overlap": 0,
         "unfamiliar": 0.0,
         "asks_back": number % 2,
+        "place": number % 3,
+        "tools_before": number % 4,
         "input": "",
         "output": "",
         "attributes": {},
@@ -81,7 +83,13 @@ ROWS = [
     make_row(0, input="a HUMAN, please", output="Refund", feedback=0.0, signals=["error", "or"]),
     make_row(1, input="can’t you?", version="", attributes={"topic": "v7", "n": "1.50"}, feedback=0.5),
     make_row(2, input="real  person", output="ñandú", attributes={"n": "-3", "a'b": "'"}, feedback=1.0),
-    make_row(3, input="ÑANDÚ", output="İstanbul ΑΣ", attributes={"n": "7\n", "topic": "\\"}),
+    make_row(
+        3,
+        input="ÑANDÚ",
+        output="İstanbul ΑΣ",
+        attributes={"n": "7\n", "topic": "\\"},
+        reasoning_tokens=2**53 + 1,
+    ),
     make_row(
         4,
         input="",
@@ -301,6 +309,13 @@ def test_words_are_parted_alike(filled: Telemetry, text: str) -> None:
     sql = f"SELECT {folded_words('x')} AS folded FROM (SELECT {{x:String}} AS x)"
     (row,) = filled.query(sql, {"x": text}).to_pylist()
     assert " ".join(row["folded"].split()) == fold_words(text).strip()
+
+
+def test_whole_numbers_keep_their_digits(filled: Telemetry) -> None:
+    for text in ("reasoning_tokens = 9007199254740992", "reasoning_tokens in (9007199254740992, 1)"):
+        condition = parse(text)
+        assert in_sql(filled, condition) == in_python(condition) == set(), text
+    assert "log-3" in in_sql(filled, parse("reasoning_tokens > 9007199254740992"))
 
 
 def test_hostile_values_are_bound_and_the_store_lives(filled: Telemetry) -> None:

@@ -54,7 +54,9 @@ so `not feedback >= 0` finds the logs without feedback. Texts stand in `"` or `'
 and `\\t` mean what they usually do. Keywords may be upper case; names are as written. An expression has
 at most {length:,} characters and nests at most {depth} deep.
 
-Whatever is no letter, mark or digit parts words. What no priority rule takes is `"low"`.
+Whatever is no letter, mark or digit parts words, as Unicode classes them; of characters that a Unicode
+version has added since yours was made, the store and Python may think differently. What no priority rule
+takes is `"low"`.
 
 `any(A) and any(B)` may be two interactions, `any(A and B)` is one. Asked of an interaction, `any(A)` is
 A; asked of a conversation, `conversation(A)` is A: so a saved filter can be asked of both. A filter that

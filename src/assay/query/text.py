@@ -90,7 +90,9 @@ def fold(text: str) -> str:
 def fold_words(text: str) -> str:
     """Lower-case words between single spaces, with one at each end: what `mentions` and `says` compare.
 
-    Whatever is no letter, mark or number parts words, so `can't` and `can’t` are the same two.
+    Whatever is no letter, mark or number parts words, so `can't` and `can’t` are the same two. The store
+    does the same by its own tables of Unicode: of characters that one of the two does not know yet, they
+    may think differently.
     """
     runs = groupby(text.lower(), key=lambda letter: unicodedata.category(letter)[0] in "LMN")
     words = " ".join("".join(letters) for inside, letters in runs if inside)

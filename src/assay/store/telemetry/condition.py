@@ -176,10 +176,14 @@ class _Compiler:
         return self._known(part.subject, part.value, lambda fact: f"{fact} {part.operator} {wanted}")
 
     def _in_list(self, part: InList) -> str:
-        kind = "String" if isinstance(part.values[0], str) else "Float64"
-        wanted = self._bind(f"Array({kind})", list(part.values))
-        cast = "toString" if kind == "String" else "toFloat64"
-        return self._known(part.subject, part.values[0], lambda fact: f"has({wanted}, {cast}({fact}))")
+        if isinstance(part.values[0], str):
+            texts = self._bind("Array(String)", list(part.values))
+            return self._known(part.subject, part.values[0], lambda fact: f"has({texts}, toString({fact}))")
+        # Compared one by one, whole numbers keep all their digits, as with `=`; `has` would round them.
+        numbers = self._bind("Array(Float64)", list(part.values))
+        return self._known(
+            part.subject, part.values[0], lambda fact: f"arrayExists(n -> {fact} = n, {numbers})"
+        )
 
     def _known(self, subject: Subject, wanted: object, test: Callable[[str], str]) -> str:
         fact = self.fact(subject)
