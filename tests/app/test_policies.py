@@ -110,3 +110,16 @@ def test_a_metric_may_follow_a_saved_policy_which_then_stays(open_project: Open,
     project = open_project(settings=follows)
     with pytest.raises(CallerError, match=r"metrics\.polite of assay\.toml goes by it"):
         project.remove_policy(RemovePolicyRequest(name="gold"))
+
+
+def test_a_server_decides_before_there_are_scores(open_project: Open) -> None:
+    """Strata of what was judged would stay empty, and nobody would know why."""
+    strata = 'strata = [{ name = "bad", when = "score.short < 0.5", rate = 0.9 }]\n'
+    table = f"[policies.daily]\nrate = 0.05\n{strata}"
+    with pytest.raises(ConfigError, match=r"policy daily, stratum bad: a server decides .* never holds"):
+        open_project(settings=table)
+    project = open_project(settings=f"{table}[server]\nsample = false\n")
+    assert names(project) == [("daily", "file")]
+    parts = [{"kind": "exhaustive", "when": "labelled"}, {"kind": "uniform"}]
+    with pytest.raises(CallerError, match=r"policy bad, part exhaustive: a server decides"):
+        open_project().save_policy(save("bad", budget=9, parts=parts))

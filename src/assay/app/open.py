@@ -29,7 +29,7 @@ from assay.metrics.load import Team, load_team
 from assay.query import Names, parse, suggest
 from assay.records import MetricInfo, Price
 from assay.sampling.base import Policy
-from assay.sampling.groups import group_logs
+from assay.sampling.groups import check_live, group_logs
 from assay.sampling.load import load_policy
 from assay.signals import (
     Thresholds,
@@ -110,7 +110,9 @@ def wire(
     names = names._replace(priorities=priorities)
 
     def check(policy: Policy) -> None:
-        group_logs(policy, lambda text: parse(text, names), words)
+        grouping = group_logs(policy, lambda text: parse(text, names), words)
+        if settings.server.sample:
+            check_live(policy, grouping)
 
     for policy in policies.values():
         check(policy)

@@ -67,6 +67,17 @@ def group_logs(
     )
 
 
+def check_live(policy: Policy, grouping: Grouping) -> None:
+    """Raises ConfigError where a condition goes by scores: a server decides on a log before it has any."""
+    for name, condition in grouping.conditions:
+        if tells_scores(condition):
+            raise ConfigError(
+                f"policy {policy.name}, {_called(policy, name)}: a server decides on a log before anything "
+                "is judged or labelled, so this never holds there; ask for signals and facts, or set "
+                "[server] sample = false and run `assay sample` once there are scores"
+            )
+
+
 def _read(where: str, text: str, parse: Callable[[str], Condition]) -> Condition:
     try:
         condition = parse(text)
