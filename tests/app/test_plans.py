@@ -11,6 +11,7 @@ from tests.app.conftest import Open
 from assay.app.operations import run_operation
 from assay.app.requests import PlanRequest, SampleRequest, Span
 from assay.errors import UnknownName
+from assay.store.state.risk import find_risk
 from assay.store.telemetry.connection import Telemetry
 
 METRICS = """
@@ -79,6 +80,14 @@ def test_a_range_is_planned_over_its_days_and_a_plan_travels_as_json(open_projec
     assert told["judge"] == pytest.approx(20)
     with pytest.raises(UnknownName, match="no policy `dayly`"):
         project.plan(PlanRequest(policy="dayly"))
+
+
+@pytest.mark.usefixtures("logs")
+def test_a_plan_fits_a_model_and_keeps_none(open_project: Open) -> None:
+    project = open_project(METRICS, SETTINGS)
+    parts = project._parts
+    project.plan(PlanRequest(policy="sharp"))
+    assert find_risk(parts.state, parts.project, "polite") is None
 
 
 @pytest.mark.usefixtures("logs")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assay.errors import ConfigError
+from assay.errors import ConfigError, PluginError
 from assay.query import Names, parse
 from assay.records import MetricInfo, SampleReport, Window
 from assay.sampling import (
@@ -225,6 +225,16 @@ def test_days_that_ended_while_nobody_looked_are_decided_whole(telemetry: Teleme
     put_logs(ids(100, "now"), MORNING + 2 * ONE_DAY, computed_at=MORNING + 2 * ONE_DAY)
     assert live(telemetry, policy, NOON + 2 * ONE_DAY, sources).decided == 200
     assert live(telemetry, policy, AFTER + 2 * ONE_DAY, sources).decided == 100
+
+
+def test_a_model_that_says_no_chance_is_an_error_and_never_a_reason_to_wait(
+    telemetry: Telemetry, put_logs: Put
+) -> None:
+    policy = daily(EVEN, {"kind": "importance", "share": 1.0})
+    sources = Sources(risk=lambda name, day, version: Likely("v1", float("nan")))
+    put_logs(ids(20), MORNING, computed_at=MORNING, signals=[["error"]] * 20)
+    with pytest.raises(PluginError, match="model of risk v1 says of 20 of 20 logs no chance"):
+        live(telemetry, policy, NOON, sources)
 
 
 # --- late facts ----------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from assay.sampling.risk import (
     CHOSEN_FROM,
     COMMON_CHANCE,
     EPOCH,
-    FloatArray,
     fit_risk,
     load,
     prior_risk,
@@ -26,6 +25,7 @@ from assay.sampling.risk import (
     ready,
 )
 from assay.stats.logistic import CrossFit, Prior, Rows, cross_fit
+from assay.stats.wilson import FloatArray
 from assay.store.state import State, open_state
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.features import FACTS, FEATURES, NAMED, SPOKEN, WIDTH

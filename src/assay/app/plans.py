@@ -52,7 +52,7 @@ def _plan(parts: Parts, policy: Policy, window: Window, *, ranged: bool) -> Samp
 
 def _sources(parts: Parts, policy: Policy, info: MetricInfo | None) -> Sources:
     """The policy's own, as they would be if that metric followed it."""
-    own = make_sources(parts, policy)
+    own = make_sources(parts, policy, keep=False)
     if info is None:
         return own
     return replace(

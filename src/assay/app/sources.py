@@ -13,8 +13,9 @@ from assay.sampling.sources import Sources
 from assay.store.state.days import read_policy_day, write_policy_day
 
 
-def make_sources(parts: Parts, policy: Policy) -> Sources:
-    """The policy's days in the state store, models of the metrics that it serves, and the vectors' name."""
+def make_sources(parts: Parts, policy: Policy, *, keep: bool = True) -> Sources:
+    """The policy's days in the state store, models of the metrics that it serves, and the vectors' name.
+    Without `keep` a model that is fitted now is forgotten."""
     models: dict[tuple[str, date, str], Risk | None] = {}
 
     def find_metric(name: str) -> MetricInfo | None:
@@ -29,7 +30,7 @@ def make_sources(parts: Parts, policy: Policy) -> Sources:
         key = (name, day, version)
         if key not in models:
             kept = risk.load(parts.state, parts.project, name, day, version) if name and version else None
-            models[key] = kept or _risk(parts, find_metric(name), day, version)
+            models[key] = kept or _risk(parts, find_metric(name), day, version, keep=keep)
         return models[key]
 
     return Sources(
@@ -40,13 +41,14 @@ def make_sources(parts: Parts, policy: Policy) -> Sources:
     )
 
 
-def _risk(parts: Parts, info: MetricInfo | None, day: date, version: str) -> Risk | None:
+def _risk(parts: Parts, info: MetricInfo | None, day: date, version: str, *, keep: bool) -> Risk | None:
     if info is None:
         return None
     if version and (kept := risk.load(parts.state, parts.project, info.name, day, version)) is not None:
         return kept
     severities = {signal.name: signal.severity for signal, _ in parts.signals}
-    return risk.ready(parts.telemetry, parts.state, parts.project, info, severities, day, parts.clock())
+    now = parts.clock()
+    return risk.ready(parts.telemetry, parts.state, parts.project, info, severities, day, now, keep=keep)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,11 @@ from assay.stats.logistic import (
     log_loss,
     recalibrate,
 )
+from assay.stats.wilson import CodeArray, FloatArray
 from assay.store.state.connection import State
 from assay.store.state.risk import RiskModel, find_risk, keep_risk
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.features import FACTS, SPOKEN, WIDTH, read_outcomes
-
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-IntArray = np.ndarray[Any, np.dtype[np.intp]]
 
 WORTH: Final[Mapping[Severity, float]] = {"info": 0.0, "low": 0.3, "medium": 1.0, "high": 2.0}
 """Before anything is known: by how much a signal raises the log-odds of failing."""
@@ -66,8 +64,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class _Block(NamedTuple):
     """Some entries of the matrix: in which rows and columns, and what they are."""
 
-    row: IntArray
-    column: IntArray
+    row: CodeArray
+    column: CodeArray
     value: FloatArray
 
 
@@ -156,7 +154,7 @@ def fact_matrix(features: pa.Table) -> FloatArray:
     return np.where(np.isfinite(flat), flat, np.nan).reshape(features.num_rows, len(FACTS))
 
 
-def _lists(features: pa.Table, name: str) -> tuple[IntArray, np.ndarray[Any, Any], FloatArray]:
+def _lists(features: pa.Table, name: str) -> tuple[CodeArray, np.ndarray[Any, Any], FloatArray]:
     """Of a column of lists: each element's row, the elements, and each row's length."""
     length = pc.list_value_length(features[name]).to_numpy().astype(np.intp)
     row = np.repeat(np.arange(length.size), length)
@@ -188,7 +186,7 @@ def fit_risk(outcomes: pa.Table, severities: Mapping[str, Severity]) -> Mapping[
     known, failures = failed[some], int(failed[some].sum())
     best, line, found = 0, Line(1.0, 0.0), {}
     if known.size >= ROWS_LEAST and min(failures, known.size - failures) >= OUTCOMES_LEAST:
-        fold: IntArray = (outcomes["group"].to_numpy()[some] % FOLDS).astype(np.intp)
+        fold: CodeArray = (outcomes["group"].to_numpy()[some] % FOLDS).astype(np.intp)
         across = cross_fit(rows.take(some), known, priors, fold)
         best, line = across.best, recalibrate(across.eta, known)
         blind = np.full(known.size, _logit(float(known.mean())))
@@ -198,7 +196,7 @@ def fit_risk(outcomes: pa.Table, severities: Mapping[str, Severity]) -> Mapping[
     return _from_fit(fit, line, layout, note)
 
 
-def _some(outcomes: pa.Table) -> IntArray:
+def _some(outcomes: pa.Table) -> CodeArray:
     """The rows from which the strength is chosen: conversations by their hash, so of all days alike."""
     order = np.argsort(outcomes["group"].to_numpy(), kind="stable")
     return np.sort(order[:CHOSEN_FROM]).astype(np.intp)
@@ -262,8 +260,11 @@ def ready(
     severities: Mapping[str, Severity],
     day: date,
     now: datetime,
+    *,
+    keep: bool = True,
 ) -> LogisticRisk:
-    """The model for that day: as it was kept, or fitted now from what was said of earlier logs, and kept.
+    """The model for that day: as it was kept, or fitted now from what was said of earlier logs, and kept
+    (unless only a plan is to know it: what comes to be said until the day is decided still counts).
 
     Where nothing was said of the 28 days before, the newest older model, or the prior."""
     before = Window.of_day(day).start
@@ -272,9 +273,11 @@ def ready(
         outcomes = read_outcomes(telemetry, info, since=before - LEARNED_FROM, before=before, limit=ROWS_MOST)
         if outcomes.num_rows:
             known = _model(info.name, fit_risk(outcomes, severities), before, now)
-            keep_risk(state, project, known)
         elif known is None:
             known = _model(info.name, prior_risk(severities), EPOCH, now)
+        else:
+            keep = False
+        if keep:
             keep_risk(state, project, known)
     return read_risk(known.version, known.known_until, known.definition)
 

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from assay.errors import PluginError
 from assay.records import Stage, Window
 from assay.sampling.base import Day, FloatArray, IntArray, Needs, Parameters, Policy, Risk
 from assay.sampling.draw import salt_of
@@ -156,6 +157,12 @@ def with_chances(logs: pa.Table, model: Risk | None) -> pa.Table:
     """The logs with column `chance` instead of the features that it is made from."""
     none = np.full(logs.num_rows, MIDDLING)
     chance = none if model is None or not logs.num_rows else model.chances(logs)
+    if unknown := int(np.count_nonzero(~((chance > 0) & (chance < 1)))):
+        assert model is not None
+        raise PluginError(
+            f"model of risk {model.version} says of {unknown:,} of {logs.num_rows:,} logs no chance between "
+            "0 and 1 that they fail: nothing is decided by it"
+        )
     kept = [name for name in logs.column_names if not name.startswith("x_")]
     return logs.select(kept).append_column("chance", pa.array(chance, pa.float64()))
 
