@@ -118,8 +118,8 @@ def test_a_log_that_is_doubled_on_the_way_puts_the_books_out_of_balance(
     put_logs(["a", "b"], START)
     put_selections(["a", "a"], START, stratum=["one", "two"])
     assert accounting(telemetry, QUESTION).balanced
-    doubled = "SELECT log_id, selected FROM selections FINAL UNION ALL SELECT 'a', 1"
-    monkeypatch.setattr("assay.store.telemetry.accounting._DECIDED", doubled)
+    doubled = "(SELECT log_id, selected FROM selections FINAL UNION ALL SELECT 'a', 1)"
+    monkeypatch.setattr("assay.store.telemetry.accounting.JUDGE", doubled)
     found = accounting(telemetry, QUESTION)
     assert (found.seen, found.pending, found.lost, found.balanced) == (2, 3, -1, False)
 

@@ -28,10 +28,7 @@ POLICY_FATES: Final = ("filtered", "not_sampled", "pending", "drawn")
 
 Words = Mapping[str, Sequence[str]]
 
-_DECIDED: Final = f"SELECT log_id, max(selected) AS selected FROM {JUDGE} GROUP BY log_id"
-_PEOPLE: Final = (
-    f"SELECT log_id FROM (SELECT log_id, max(selected) AS yes FROM {LABEL} GROUP BY log_id) WHERE yes"
-)
+_PEOPLE: Final = f"SELECT log_id FROM {LABEL} WHERE selected"
 _ADDED: Final = (
     "SELECT log_id FROM selections FINAL WHERE policy = {policy:String} AND stage = 'judge' "
     f"AND {NEAR} GROUP BY log_id HAVING maxIf(selected, occasion = 0) = 0 AND max(selected) = 1"
@@ -127,7 +124,7 @@ def _count(
         f"{counts} FROM (SELECT log_id, started, 'seen' AS end_state FROM {LOGS} UNION ALL "
         f"SELECT f.log_id AS log_id, f.started AS started, {end_state} AS end_state "
         f"FROM (SELECT log_id, started, {inside} AS inside FROM {LOGS}) AS f "
-        f"GLOBAL LEFT JOIN ({_DECIDED}) AS j ON f.log_id = j.log_id {joins} {lost}"
+        f"GLOBAL LEFT JOIN {JUDGE} AS j ON f.log_id = j.log_id {joins} {lost}"
         f") GROUP BY hour ORDER BY hour {BY_DAY}, join_use_nulls = 1"
     )
     rows = t.query(near(t.topology, sql), params | values).to_pylist()
