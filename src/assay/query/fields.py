@@ -89,7 +89,8 @@ _FIELDS = (
     FieldInfo(
         "output_similarity",
         "number",
-        "the same of an answer and the earlier answers of its conversation",
+        "how much an answer resembles an earlier one of its conversation, 0 to 1; 0 where each names a "
+        "number that the other does not",
     ),
     FieldInfo(
         "return_similarity",

@@ -39,18 +39,25 @@ ADVICE: Final = {
     "edited": "Send `edited` from the client.",
     "returns": "Needs user ids. The first requests of both conversations are compared, as `repeats` does.",
     "abandons": "Nobody replied to the last answer, and that was a question, a refusal, or found nothing. "
+    '"Is there anything else?" and its like (the list `closings`) are no questions. '
     "Send `abandoned` where your client knows better.",
-    "thanks": "Politeness counts: read it as the lack of trouble.",
+    "thanks": "Not of a first request: there it is manners, or a signature. Later on, too, "
+    "politeness counts: read it as the lack of trouble.",
     "refusal": "Right or wrong, that is for a metric: the signal says where to look.",
     "apology": "Usually follows something that went wrong, in the same answer or the one before.",
     "unsure": "Honest, and a list of what your documents lack.",
     "hands_over": "How often this happens is what your help desk sees.",
     "hedges": "Hedging where the facts were retrieved is a fault; elsewhere it may be right.",
     "repeats_itself": "Answers of one conversation that share most of their words.",
-    "other_language": "By words and scripts; texts of a few words are of no known language.",
-    "empty_promise": "In an assistant that has tools: it claims what did not happen.",
+    "other_language": "By words and scripts; texts of a few words are of no known language. Languages "
+    "that are easily taken for each other (`near:` in their files) raise nothing, and"
+    " a translation that was asked for counts.",
+    "empty_promise": "In an assistant that has tools: it may claim what did not happen. One without "
+    "tools says the like all day: there it tells nothing.",
     "personal_data": "Addresses, phones, cards and account numbers; a contact that you publish counts too.",
-    "prompt_leaked": "About seventeen words in a row of the system prompt.",
+    "prompt_leaked": "About seventeen words in a row of the system prompt. Where the prompt holds what"
+    " users are to be told, quoting that counts as well: see whether it is "
+    "instructions that got out. What was retrieved for the answer does not count.",
     "out_of_scope": "Needs `[reference]`. Words are compared, not meanings: a request in other words counts.",
     "competitor": "Empty until `[words] competitors` names them.",
     "risk": "Empty until `[words] risk` names them: lawyers, recalls, self-harm, whatever must be seen.",

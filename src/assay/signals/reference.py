@@ -41,7 +41,9 @@ _LANGUAGES = """
 A language is added without code: in your project as `"refusal.fr" = ["je ne peux pas"]` under `[words]`, and
 for everybody as a file `refusal.fr.txt` beside `refusal.txt` in `assay/signals/words`, one phrase a line;
 both extend the list `refusal`. The facts `language` and `output_language` know these languages by their
-commonest words, or by their script, from one file each in `assay/signals/languages`: {languages}.
+commonest words, or by their scripts, from one file each in `assay/signals/languages`: {languages}. At least
+three such words must stand in a text, and two more than of any language that is not too much alike; which
+are, each file says (`near:da`).
 """
 
 _TAIL = """
@@ -150,6 +152,7 @@ def _list_rows(
     translations: Mapping[str, Sequence[str]],
 ) -> list[str]:
     users: dict[str, list[str]] = {"common": ["repeats", "returns", "repeats_itself", "out_of_scope"]}
+    users["closings"] = ["abandons"]
     for signal, condition in pairs:
         for part in walk(condition):
             if isinstance(part, Mentions) and signal.name not in users.setdefault(part.words, []):
