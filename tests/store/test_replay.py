@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.store.spans import START, put, trace_id, turn
-from tests.store.test_settle import PRICES, WORDS, rows, signal
+from tests.store.test_settle import PRICES, WORDS, rows, signal, unstamped
 
 from assay.signals import load_languages
 from assay.store.telemetry.connection import Telemetry
@@ -151,3 +151,27 @@ def test_a_late_span_does_not_undo_what_was_seen_beside_removed_turns(
         assert now["spans"] == stood[unit][log]["spans"] + 1
         kept = {name: value for name, value in stood[unit][log].items() if name not in changed}
         assert {name: value for name, value in now.items() if name not in changed} == kept
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_return_is_seen_in_whatever_order_conversations_settle(
+    telemetry: Telemetry, run: Callable[..., Any], size: int
+) -> None:
+    def talk(name: str, hours: float, asked: str = ASKED) -> list[dict[str, Any]]:
+        return turn(name, f"talk {name}", user="ann", asked=asked, minute=hours * HOUR)
+
+    talks = [talk("z", 0), talk("c", 2), talk("b", 4, "How do I pay by invoice?"), talk("a", 30)]
+    put(telemetry, *reversed(talks), turn("other", "talk o", user="bob", asked=ASKED, minute=HOUR))
+    run(bucket_size=size)
+    whole = unstamped(telemetry)
+    wanted = {"talk z": 0.0, "talk c": 1.0, "talk b": 0.0, "talk a": 0.0, "talk o": 0.0}
+    assert alike(telemetry) == wanted
+    assert rows(telemetry)["talk c"]["signals"] == ["returns"]
+    for table in ("signals", "interactions", "otel_traces", "settled"):
+        telemetry.command(f"TRUNCATE TABLE {table}")
+    put(telemetry, turn("other", "talk o", user="bob", asked=ASKED, minute=HOUR))
+    for late in reversed(talks):
+        put(telemetry, late)
+        run(bucket_size=size)
+    assert unstamped(telemetry) == whole
+    assert run().conversations == 0

@@ -81,17 +81,31 @@ def plan(
     _write(t, _talks(gap_s is not None), params)
     (span,) = t.query(near(t.topology, _SPAN), params).to_pylist()
     _write(t, _work(), params | {"first": span["first"], "last": span["last"]})
+    return Plan(_buckets(t, run), state["waiting"], oldest)
+
+
+def plan_again(
+    t: Telemetry, run: str, talks: Sequence[str], *, first: datetime, last: datetime, number: int, size: int
+) -> list[Bucket]:
+    """Write down that these conversations, which lie between two moments, are settled once more as they
+    are, in buckets from this number on. Those in which something is going on wait for that."""
+    params = {"run": run, "talks": list(talks), "first": first, "last": last, "number": number, "size": size}
+    _write(t, _AGAIN, params)
+    return _buckets(t, run, since=number)
+
+
+def _buckets(t: Telemetry, run: str, *, since: int = 0) -> list[Bucket]:
     rows = t.query(
         "SELECT bucket, count() AS traces, uniqExact(conversation_id) AS talks, min(first_day) AS first, "
         "max(last_day) AS last, countIf(touched = toDateTime64(0, 3, 'UTC')) AS removed FROM settling "
-        f"WHERE run = {{run:String}} AND bucket < {IDLE} GROUP BY bucket ORDER BY bucket",
-        {"run": run},
+        f"WHERE run = {{run:String}} AND bucket < {IDLE} AND bucket >= {{since:UInt32}} "
+        "GROUP BY bucket ORDER BY bucket",
+        {"run": run, "since": since},
     )
-    buckets = [
+    return [
         Bucket(row["bucket"], row["traces"], row["talks"], row["first"], row["last"], row["removed"])
         for row in rows.to_pylist()
     ]
-    return Plan(buckets, state["waiting"], oldest)
 
 
 def _write(t: Telemetry, select: str, params: dict[str, Any]) -> None:
@@ -241,6 +255,41 @@ def _work() -> str:
         "sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS running "
         f"FROM ({todo})) ARRAY JOIN members AS member"
     )
+
+
+def _again() -> str:
+    """What is written down of conversations that are settled once more."""
+    members = (
+        "SELECT log_id, conversation_id, toDate(started) AS day FROM signals FINAL "
+        "WHERE unit = 'interaction' AND started >= {first:DateTime64(6, 'UTC')} "
+        "AND started <= {last:DateTime64(6, 'UTC')} AND conversation_id IN {talks:Array(String)} "
+        "AND conversation_id GLOBAL NOT IN ("
+        f"SELECT conversation_id FROM settling WHERE run = {{run:String}} AND bucket = {OPEN})"
+    )
+    traces = (
+        "SELECT trace_id, min(day) AS first_day, max(day) AS last_day, max(touched) AS last_touched "
+        f"FROM interactions WHERE trace_id GLOBAL IN (SELECT log_id FROM ({members})) GROUP BY trace_id"
+    )
+    known = "traces.trace_id != ''"
+    member = (
+        f"(members.log_id, if({known}, traces.first_day, members.day), "
+        f"if({known}, traces.last_day, members.day), traces.last_touched)"
+    )
+    grouped = (
+        f"SELECT members.conversation_id AS talk, groupArray({member}) AS members_of, "
+        "min(members.day) AS begun "
+        f"FROM ({members}) AS members LEFT ANY JOIN ({traces}) AS traces "
+        "ON traces.trace_id = members.log_id GROUP BY talk HAVING max(traces.last_touched) > 0"
+    )
+    return (
+        "SELECT {run:String}, toUInt32({number:UInt32} + intDiv(running - 1, {size:UInt32})), "
+        "member.1, talk, member.4, member.2, member.3 FROM (SELECT talk, members_of, "
+        "sum(length(members_of)) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS running "
+        f"FROM ({grouped})) ARRAY JOIN members_of AS member"
+    )
+
+
+_AGAIN: Final = _again()
 
 
 def _sessions(traces: str) -> str:

@@ -22,7 +22,7 @@ from assay.store.telemetry.drafts import drop_drafts, drop_old_drafts, write_dra
 from assay.store.telemetry.events import link_records
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
 from assay.store.telemetry.made import Made, add_made
-from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan
+from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan, plan_again
 from assay.store.telemetry.schema import local_name
 
 BUCKET_SIZE: Final = 10_000
@@ -108,6 +108,7 @@ def settle(
             settled.forget_empty(run)
         planned = sum(bucket.talks for bucket in work.buckets)
         late = _oldest_left(t, run, computed_at) if planned > conversations else None
+        settled.write_overtaken(run, after=work.buckets, size=bucket_size)
         _move_on(t, computed_at, upto, [moment for moment in (work.oldest, late) if moment])
     finally:
         _drop_partition(t, run)
@@ -140,6 +141,7 @@ class _Run:
     ) -> None:
         self._t, self._made, self._shared = t, made, shared
         self._baselines = Baselines(t)
+        self._overtaken: dict[str, tuple[datetime, datetime]] = {}
         ears, tongues = hearing.listen_for(signals, "interaction", words), hearing.learn(languages)
         known = likeness.hash_stems(t, familiar)
         of_interactions = facts.raised(signals, "interaction", words, ears.heard)
@@ -190,8 +192,38 @@ class _Run:
                 self._of_talks.sql, self._ears, rows, named=named, removed=bucket.removed > 0
             )
             self._t.command(_insert(self._t, select), params | self._of_talks.params)
+            if named:
+                self._note_overtaken(params)
             add_made(self._t, "conversation", self._made, _TALKS, params)
         return row["traces"], row["talks"]
+
+    def _note_overtaken(self, params: dict[str, Any]) -> None:
+        """Note whose return looks otherwise, now that the bucket's conversations before it are there."""
+        topology = self._t.topology
+        if not self._t.query(near(topology, f"{talks.later()} LIMIT 1"), params).num_rows:
+            return
+        wider = params | {"last_day": params["last_day"] + timedelta(days=1)}
+        for row in self._t.query(near(topology, talks.overtaken()), wider).to_pylist():
+            self._overtaken[row["talk"]] = (row["started"], row["ended"])
+
+    def write_overtaken(self, run: str, *, after: Sequence[Bucket], size: int) -> None:
+        """Settle once more what an earlier conversation that was settled later has overtaken."""
+        if not self._overtaken:
+            return
+        first = min(started for started, _ in self._overtaken.values())
+        last = max(ended for _, ended in self._overtaken.values())
+        again = plan_again(
+            self._t,
+            run,
+            sorted(self._overtaken),
+            first=first,
+            last=last,
+            number=after[-1].number + 1,
+            size=size,
+        )
+        self._overtaken = {}
+        for bucket in again:
+            self.write(run, bucket, complete=self._shared["computed_at"].date())
 
     def _stood(self, params: dict[str, Any]) -> bool:
         """Whether any of the bucket's logs has a row that may have to be taken back."""

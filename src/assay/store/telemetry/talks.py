@@ -106,11 +106,51 @@ def _stood() -> str:
 
 
 def _returns() -> str:
-    """How much each conversation's first request resembles that of an earlier one, of the same user and
-    begun within a day before: talk, alike."""
+    """The same of the bucket's conversations."""
     users = (
         "SELECT user_id FROM drafts WHERE run = {run:String} AND bucket = {bucket:UInt32} AND user_id != ''"
     )
+    return (
+        f"SELECT talk, alike FROM ({_alike(users)}) "
+        f"WHERE talk GLOBAL IN (SELECT conversation_id FROM {BUCKET})"
+    )
+
+
+def later() -> str:
+    """Conversations that may return to one of the bucket's and are not in it, as they stand."""
+    whole = "FROM signals FINAL WHERE unit = 'conversation' AND"
+    own = (
+        f"SELECT user_id, min(started) AS first, max(started) AS last {whole} {DAYS} "
+        "AND computed_at = {computed_at:DateTime64(6, 'UTC')} AND user_id != '' "
+        f"AND log_id GLOBAL IN (SELECT conversation_id FROM {BUCKET}) GROUP BY user_id"
+    )
+    others = (
+        f"SELECT log_id, user_id, started, ended, return_similarity {whole} "
+        "toDate(started) >= {first_day:Date} AND toDate(started) <= {last_day:Date} + 1 "
+        f"AND log_id GLOBAL NOT IN (SELECT conversation_id FROM {BUCKET}) "
+        f"AND user_id GLOBAL IN (SELECT user_id FROM ({own}))"
+    )
+    return (
+        "SELECT others.log_id AS talk, others.user_id AS user_id, others.started AS started, "
+        "others.ended AS ended, others.return_similarity AS stood "
+        f"FROM ({others}) AS others INNER JOIN ({own}) AS own ON own.user_id = others.user_id "
+        "WHERE others.started >= own.first AND others.started <= own.last + toIntervalDay(1)"
+    )
+
+
+def overtaken() -> str:
+    """Those of them that return, or do not, otherwise than their rows say; `last_day` is a day more."""
+    those = later().replace("{last_day:Date} + 1", "{last_day:Date}")
+    return (
+        f"SELECT later.talk AS talk, later.started AS started, later.ended AS ended FROM ({those}) AS later "
+        f"LEFT ANY JOIN ({_alike(f'SELECT user_id FROM ({those})')}) AS now ON now.talk = later.talk "
+        "WHERE abs(now.alike - later.stood) > 0.000001"
+    )
+
+
+def _alike(users: str) -> str:
+    """How much each conversation's first request resembles that of an earlier one, of the same user and
+    begun within a day before: talk, alike."""
     days = "toDate(started) >= {first_day:Date} - 1 AND toDate(started) <= {last_day:Date}"
     theirs = (
         f"SELECT log_id FROM signals WHERE unit = 'interaction' AND {days} AND user_id GLOBAL IN ({users})"
@@ -131,10 +171,7 @@ def _returns() -> str:
     )
     recent = "arrayMap(e -> e.2, arrayFilter(e -> e.1 >= begun - toIntervalDay(1), earlier))"
     alike = highest("stems", recent)
-    return (
-        f"SELECT talk, {alike} AS alike FROM ({before}) "
-        f"WHERE notEmpty(earlier) AND talk GLOBAL IN (SELECT conversation_id FROM {BUCKET})"
-    )
+    return f"SELECT talk, {alike} AS alike FROM ({before}) WHERE notEmpty(earlier)"
 
 
 def written() -> str:
