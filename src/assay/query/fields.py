@@ -119,8 +119,8 @@ _FIELDS = (
     FieldInfo(
         "prompt_overlap",
         "number",
-        "places in answers where eight words in a row stand in the system prompt as well, and in no document "
-        "that was retrieved",
+        "places in answers where eight words in a row stand in the first 16,000 characters of the system "
+        "prompt as well, and in no document that was retrieved",
     ),
     FieldInfo(
         "unfamiliar",

@@ -16,8 +16,9 @@ ADVICE: Final = {
     "timeout": "Read from the message or type of the first error.",
     "truncated": "Raise the token limit of this call, or ask for shorter answers.",
     "content_filtered": "Compare with `refusal`: here the provider declined, not the model.",
-    "slow_for_route": "Compared on a logarithmic scale with the same route's last seven days, by median and "
-    "median deviation. Nothing is raised on a route with fewer than 50 logs.",
+    "slow_for_route": "Compared on a logarithmic scale with the seven days before the log's day on the same "
+    "route, by median and quartiles. Nothing is raised where those have fewer than 50 logs, so nothing on a "
+    "route's first day; what comes in for those days later changes nothing.",
     "expensive_for_route": "As `slow_for_route`, of costs.",
     "tool_loop": "The agent does not see, or does not understand, what the tool told it.",
     "empty_retrieval": "What follows comes from the model's memory: look for `hedges` and for wrong facts.",
