@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from tests.app.conftest import SETTINGS, Open
@@ -10,7 +10,7 @@ from tests.app.test_application import SPAN, otlp
 
 from assay.app.application import Application
 from assay.app.requests import EmbedRequest, NeighboursRequest, SampleRequest, SettleRequest
-from assay.errors import ConfigError, ProviderError
+from assay.errors import ConfigError, ProviderError, UnknownName
 from assay.records import Unit
 from assay.store.telemetry.connection import Telemetry
 
@@ -94,6 +94,9 @@ def test_why_there_are_no_neighbours_is_said(open_project: Open) -> None:
     assert "assay embed" in project.neighbours(NeighboursRequest(log_id=f"{1:032x}")).reason
     units = project.neighbours(NeighboursRequest(log_id=f"{1:032x}", unit="interaction")).reason
     assert units == "interactions have no vectors: no policy draws them"
+    for unit in get_args(Unit):
+        with pytest.raises(UnknownName, match=f"no {unit} `nope`"):
+            project.neighbours(NeighboursRequest(log_id="nope", unit=unit))
     off = open_project(settings=OFF)
     assert off.embed(EmbedRequest()).model == ""
     assert "embeddings are off" in off.neighbours(NeighboursRequest(log_id="x")).reason

@@ -27,7 +27,9 @@ def test_a_filter_is_saved_used_listed_and_forgotten(project: Project) -> None:
     assert (kept["name"], kept["text"], kept["unit"]) == ("other", "not saved.money", "interaction")
     assert [row["log_id"] for row in project.run("logs", "saved.money", "--json").json["rows"]] == ["c-1"]
     found = project.run("logs", "turns = 1", "--saved", "other", "--json").json
-    assert [row["log_id"] for row in found["rows"]] == ["c-0"]
+    assert (found["unit"], [row["conversation_id"] for row in found["rows"]]) == ("interaction", ["c-0"])
+    found = project.run("logs", "--saved", "other", "--unit", "conversation", "--json").json
+    assert (found["unit"], [row["log_id"] for row in found["rows"]]) == ("conversation", ["c-0"])
     assert project.run("filters").out.splitlines() == [
         'money  conversations: says "refund"',
         "other  interactions: not saved.money",

@@ -13,11 +13,11 @@ import pytest
 from tests.web.desk import breakdown
 from tests.web.fake import ROWS
 
-from assay.app.requests import BreakdownRequest, LogsRequest
+from assay.app.requests import BreakdownRequest, FiltersRequest, LogsRequest
 from assay.cli import logs as module
 from assay.cli.logs import logs
 from assay.errors import CallerError, UnknownName
-from assay.records import Breakdown, LogPage
+from assay.records import Breakdown, LogPage, SavedFilter
 
 
 class Asked:
@@ -30,6 +30,11 @@ class Asked:
         self.requests.append(request)
         rows = (replace(ROWS[0], priority="high"), ROWS[1])
         return LogPage(unit=request.unit, filter=request.filter, total=7, rows=rows, next="5.c-2")
+
+    def filters(self, request: FiltersRequest) -> tuple[SavedFilter, ...]:
+        return (
+            SavedFilter(name="slow", unit="interaction", text="latency_ms > 1", saved_at=ROWS[0].started),
+        )
 
     def breakdown(self, request: BreakdownRequest) -> Breakdown:
         self.requests.append(request)
@@ -83,6 +88,9 @@ def test_a_list_goes_on_where_it_ended(asked: Asked, capsys: pytest.CaptureFixtu
 def test_a_saved_filter_is_asked_for_by_its_name(asked: Asked, text: str, saved: str, whole: str) -> None:
     logs(text, saved=saved)
     assert asked.requests[0].filter == whole
+    assert asked.requests[0].unit == ("interaction" if saved else "conversation")
+    logs(text, saved=saved, unit="conversation")
+    assert asked.requests[1].unit == "conversation"
 
 
 def test_facets_are_counted(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,7 @@ def test_a_date_to_the_end_of_a_range_is_meant_whole() -> None:
     ],
 )
 def test_a_range_that_ends_before_it_starts_is_refused(since: str, until: str) -> None:
-    with pytest.raises(CallerError, match="before it starts .*swap --since and --until"):
+    with pytest.raises(CallerError, match=r"before it starts .*swap --since and --until"):
         to_span(since, until, NOW)
 
 

@@ -10,9 +10,11 @@ from assay.app.requests import NeighboursRequest
 from assay.app.views import told
 from assay.discovery.apply import embed_logs
 from assay.discovery.endpoint import EndpointEmbedder
-from assay.errors import OutsideError
+from assay.errors import OutsideError, UnknownName
 from assay.records import EmbedReport, Neighbour, Neighbourhood, Progress, Unit, no_progress
+from assay.store.telemetry import logs
 from assay.store.telemetry.embeddings import nearest
+from assay.store.telemetry.timeline import read_lines
 
 log = logging.getLogger(__name__)
 
@@ -70,23 +72,34 @@ def _counted_from(before: int, progress: Progress) -> Progress:
 
 
 def neighbours(parts: Parts, request: NeighboursRequest) -> Neighbourhood:
-    """The logs nearest in meaning, or why none can be told."""
+    """The logs nearest in meaning, or why none can be told. Raises UnknownName where there is no such log."""
     unit, log_id = request.unit, request.log_id
     if parts.embedder is None:
         reason = 'embeddings are off: `embedder = "off"` in [embeddings] of assay.toml'
         return Neighbourhood(unit=unit, log_id=log_id, model="", reason=reason)
     model = parts.embedder.model
     found = nearest(parts.telemetry, unit, log_id, model, request.limit)
-    reason = "" if found else "nothing is like it yet" if found is not None else _missing(parts, unit)
-    logs = told(parts, unit, [near.row for near in found or ()])
+    reason = "" if found else "nothing is like it yet" if found is not None else _missing(parts, unit, log_id)
+    near_logs = told(parts, unit, [near.row for near in found or ()])
     rows = tuple(
         Neighbour(log=row, similarity=near.similarity, alike=near.alike)
-        for row, near in zip(logs, found or (), strict=True)
+        for row, near in zip(near_logs, found or (), strict=True)
     )
     return Neighbourhood(unit=unit, log_id=log_id, model=model, rows=rows, reason=reason)
 
 
-def _missing(parts: Parts, unit: Unit) -> str:
+def _missing(parts: Parts, unit: Unit, log_id: str) -> str:
+    if not _is_known(parts, unit, log_id):
+        raise UnknownName(f"no {unit} `{log_id[:100]}`")
     if unit not in units(parts):
         return f"{unit}s have no vectors: no policy draws them"
     return "its request has no vector: it came in just now (`assay embed` makes them), or says nothing"
+
+
+def _is_known(parts: Parts, unit: Unit, log_id: str) -> bool:
+    """Whether there is such a log, settled or not."""
+    if logs.started_of(parts.telemetry, unit, [log_id]):
+        return True
+    if unit == "interaction":
+        return bool(read_lines(parts.telemetry, (log_id,), 1))
+    return logs.conversation_detail(parts.telemetry, log_id) is not None

@@ -17,6 +17,7 @@ from assay.cli.imports import import_files
 from assay.cli.init import init
 from assay.cli.label import label
 from assay.cli.logs import logs
+from assay.cli.picks import picks
 from assay.cli.policies import policies, priorities
 from assay.cli.remap import remap
 from assay.cli.report import report
@@ -38,6 +39,7 @@ app.command()(serve)
 app.command("import")(import_files)
 app.command()(logs)
 app.add_typer(filters, name="filters")
+app.add_typer(picks, name="picks")
 app.command()(priorities)
 app.add_typer(policies, name="policies")
 app.add_typer(signals_app, name="signals")

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from assay.app.columns import check_names, value_of
 from assay.app.connect import connect
-from assay.app.requests import BreakdownRequest, LogsRequest
+from assay.app.requests import BreakdownRequest, FiltersRequest, LogsRequest
 from assay.cli.options import Config, Json, Since, Until, to_span
 from assay.cli.terminal import count_text, new_table, out, print_json, printable
-from assay.errors import CallerError
-from assay.records import Breakdown, LogRow, Unit
+from assay.errors import CallerError, UnknownName
+from assay.query import suggest
+from assay.records import Breakdown, LogRow, SavedFilter, Unit
 
 MOST_VALUES = 10
 
@@ -23,7 +24,12 @@ def logs(
     filter: Annotated[
         str, typer.Argument(help="Like: signal.refusal and cost_usd > 0.05", show_default=False)
     ] = "",
-    unit: Annotated[str, typer.Option(help="conversation or interaction.")] = "conversation",
+    unit: Annotated[
+        str,
+        typer.Option(
+            help="conversation or interaction.", show_default="the saved filter's, else conversation"
+        ),
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 20,
     since: Since = "",
     until: Until = "",
@@ -40,12 +46,14 @@ def logs(
     json: Json = False,
 ) -> None:
     """List logs, newest first; with --facets, say how they divide."""
-    if unit not in ("conversation", "interaction"):
+    if unit not in ("", "conversation", "interaction"):
         raise CallerError(f"--unit is `conversation` or `interaction`, not `{unit}`")
-    names, of = check_names(column or ()), cast("Unit", unit)
-    text = _with_saved(filter, saved)
+    names = check_names(column or ())
     span = to_span(since, until, datetime.now(UTC))
     with connect(config, "logs") as project:
+        kept = _find_saved(project.filters(FiltersRequest()), saved) if saved else None
+        of = cast("Unit", unit or (kept.unit if kept else "conversation"))
+        text = _with_saved(filter, saved)
         if facets:
             made = project.breakdown(BreakdownRequest(unit=of, filter=text, range=span))
             print_json(made) if json else show_breakdown(made)
@@ -54,7 +62,7 @@ def logs(
     if json:
         print_json(page)
         return
-    found = count_text(page.total, unit)
+    found = count_text(page.total, of)
     newest = "the newest:" if not after else "older ones:"
     out.print(f"{found}, {newest}" if page.total > len(page.rows) else found)
     for row in page.rows:
@@ -92,6 +100,13 @@ def show_breakdown(made: Breakdown) -> None:
         out.print(table)
         if more > 0:
             out.print(f"and {more:,} more")
+
+
+def _find_saved(filters: tuple[SavedFilter, ...], name: str) -> SavedFilter:
+    found = {one.name: one for one in filters}
+    if name not in found:
+        raise UnknownName(f"no saved filter `{name}`; {suggest(name, found)}")
+    return found[name]
 
 
 def _with_saved(filter: str, saved: str) -> str:
