@@ -146,6 +146,8 @@ def test_links_carry_the_period(client: TestClient, pages: FakePages) -> None:
         ("/?to=9999-12-31", "is out of reach"),
         ("/logs?unit=moon", "is unknown"),
         ("/logs?limit=1000000", "must be a number from 1 to"),
+        ("/logs?limit=" + "9" * 5_000, "must be a number from 1 to"),
+        ("/logs?" + "&".join(f"col=attr[%22{n}%22]" for n in range(41)), "41 columns are asked for"),
     ],
 )
 def test_a_wrong_address_says_what_to_change(client: TestClient, address: str, says: str) -> None:

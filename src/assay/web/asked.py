@@ -9,12 +9,15 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from starlette.datastructures import QueryParams
 
-from assay.errors import FilterError
+from assay.errors import CallerError, FilterError
 from assay.records import Unit, Window
 from assay.records.window import FIRST, LAST
 from assay.web.api import limit_of, unit_of
 from assay.web.numbers import moment, span
 from assay.web.period import window_of
+
+MOST_COLUMNS = 40
+"""No screen shows more, and each is in every row and every link of the page."""
 
 TIMES = ("last", "since", "until", "from", "to")
 LAST_WORDS = {
@@ -122,14 +125,17 @@ class Asked:
 
 
 def read_address(query: QueryParams, now: datetime) -> Asked:
-    """Raises CallerError for a unit, time or limit that can't be read."""
+    """Raises CallerError for a unit, time or limit that can't be read, and for too many columns."""
     limit_of(query.get("limit", ""))
+    columns = tuple(dict.fromkeys(name for name in query.getlist("col") if name))
+    if len(columns) > MOST_COLUMNS:
+        raise CallerError(f"{len(columns):,} columns are asked for; show at most {MOST_COLUMNS} at a time")
     return Asked(
         unit=unit_of(query.get("unit", "")),
         text=query.get("q", "").strip(),
         window=window_of(query, now),
         times={name: said for name in TIMES if (said := query.get(name, "").strip())},
-        columns=tuple(name for name in query.getlist("col") if name) if "col" in query else None,
+        columns=columns if "col" in query else None,
         after=query.get("after", ""),
         limit=query.get("limit", ""),
         deep=query.get("deep", "") == "1",
