@@ -14,6 +14,7 @@ from tests.browser.test_browser import browser as browser  # the fixture
 from tests.web.fake import HOSTILE_ID, START, FakePages
 
 from assay.app.requests import PickRequest, SaveFilterRequest, SavePolicyRequest
+from assay.errors import CallerError
 from assay.web.charts import Charts
 from assay.web.serve import serve_in_thread
 from assay.web.site import create_web
@@ -284,6 +285,46 @@ def test_a_filter_is_kept_under_a_name(browser: Browser, address: str, pages: Fa
             name="long_ones", settings={"unit": "conversation", "where": "turns > 1", "size": 25}
         ),
     ]
+    assert watched.trouble == []
+    page.context.close()
+
+
+def test_a_policy_that_can_not_be_leaves_the_list_as_it_was(
+    browser: Browser, address: str, pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(request: SavePolicyRequest) -> None:
+        raise CallerError("policy mine is saved already")
+
+    monkeypatch.setattr(pages, "save_policy", refuse)
+    watched, page = at(browser, address, f"{FILTERED}&last=7d")
+    page.get_by_text("Policy", exact=True).click()
+    page.get_by_label("Save as policy").fill("mine")
+    page.get_by_label("A day, for judges").fill("25")
+    page.get_by_role("button", name="Save policy").click()
+    expect(page.get_by_role("alert")).to_have_text("policy mine is saved already")
+    expect(page.get_by_label("Save as policy")).to_have_value("mine")
+    expect(page.get_by_label("A day, for judges")).to_have_value("25")
+    assert urlsplit(page.url).path == "/logs"
+    assert (query(page)["q"], query(page)["last"]) == (["turns > 1"], ["7d"])
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert all("400" in trouble for trouble in watched.trouble)
+    page.context.close()
+
+
+def test_a_stretch_ends_where_what_was_counted_ends(browser: Browser, address: str) -> None:
+    watched, page = at(browser, address, FILTERED)
+    box = page.locator(".over-time .strip").bounding_box()
+    assert box is not None
+    bar = box["width"] / 26
+    page.mouse.move(box["x"] + 0.5 * bar, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 25.5 * bar, box["y"] + 20, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**since=*")
+    asked = query(page)
+    assert asked["since"] == ["2025-11-19T22:10:00+00:00"]
+    assert asked["until"] == ["2025-11-20T23:20:00+00:00"]
     assert watched.trouble == []
     page.context.close()
 

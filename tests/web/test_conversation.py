@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
@@ -72,6 +73,21 @@ def test_every_decision_says_its_number_and_its_chance(client: TestClient) -> No
     html = client.get(CONVERSATION).text
     assert "Its number 0.0713 is below 0.2500, a chance of 25.00" in html
     assert "stratum refusal: 200 a day of 655" in html
+
+
+def test_a_time_that_is_not_known_is_not_shown(client: TestClient, pages: FakePages) -> None:
+    whole = conversation_page()
+    assert "slowest answer" in client.get(CONVERSATION).text
+    at_once = [replace(one.turn, ended=one.turn.started) for one in whole.turns]
+    page = replace(
+        whole,
+        facts=replace(whole.facts, latency_ms=0.0, ended=whole.facts.started),
+        turns=tuple(TurnRow(turn=turn) for turn in at_once),
+    )
+    pages.conversation = lambda conversation_id: page  # type: ignore[method-assign]  # one conversation
+    shown = re.sub(r'<div class="part">.*?</details>', "", client.get(CONVERSATION).text, flags=re.DOTALL)
+    for said in ("0 ms", "slowest answer", "Slowest answer", "Lasted"):
+        assert said not in re.sub(r"[1-9]\d*0 ms", "", shown)
 
 
 def test_chances_of_several_occasions_are_put_together(client: TestClient, pages: FakePages) -> None:
