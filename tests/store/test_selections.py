@@ -103,7 +103,8 @@ def test_what_waits_comes_with_all_that_is_asked_of_it(telemetry: Telemetry, put
     )
     slices = ((Field(name="version"), Attribute(key="tenant")), (Field(name="feedback"),))
     found = waiting(telemetry, grouping(slices=slices, cell=True, features=True))
-    same = {"occasion": 0, "missed": 1.0, "started": START, "facts_at": START, "cell": 0, "when.long": 1}
+    same = {"occasion": 0, "missed": 1.0, "lost": False, "started": START, "facts_at": START, "cell": 0}
+    same["when.long"] = 1
     for log_id, own in {
         "a": {"when.trouble": 1, "slice.0": "v1\x1fgold", "slice.1": ""},
         "b": {"when.trouble": 0, "slice.0": "v2\x1f", "slice.1": "0.25"},

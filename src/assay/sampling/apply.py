@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assay.query import Condition
 from assay.records import Progress, SampleReport, Stage, StratumCount, Window, no_progress
@@ -29,6 +30,7 @@ from assay.store.telemetry.selections import (
     days_with_logs,
     insert_selections,
     last_decided,
+    note_seen,
     read_reached,
     selected_counts,
     settled_since,
@@ -235,6 +237,9 @@ class _Batches:
             self.tally.add(logs, chances)
             if rows.num_rows:
                 work.write(self.stage, rows)
+            if (seen := _in_vain(logs, chances, rows)).num_rows:
+                window = Window.of_day(self.day)
+                note_seen(work.telemetry, self.surveyor.grouping, self.stage, window, seen)
 
     def _prepare(self, logs: pa.Table) -> pa.Table:
         """The logs with chances of failing for features, by the day's model; the first ones open the day."""
@@ -287,6 +292,13 @@ class _Batches:
         )
         place = logs.column_names.index("draw")
         return logs.set_column(place, "draw", pa.array(numbers, pa.float64()))
+
+
+def _in_vain(logs: pa.Table, chances: Chances, rows: pa.Table) -> pa.Table:
+    """Logs that were looked at again and got no further chance."""
+    again = (logs["occasion"].to_numpy() > 0) & ~np.isnan(chances.probability)
+    decided = pc.is_in(logs["log_id"], value_set=rows["log_id"]).to_numpy()
+    return logs.filter(pa.array(again & ~decided)).select(["log_id", "facts_at"])
 
 
 def _has_rows(table: pa.Table) -> bool:

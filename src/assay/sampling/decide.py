@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assay.records import Stage
 from assay.sampling.base import MIN_PROBABILITY, BoolArray, Chances, FloatArray, IntArray, Policy
@@ -14,6 +15,8 @@ from assay.sampling.base import MIN_PROBABILITY, BoolArray, Chances, FloatArray,
 TIME = pa.timestamp("us", tz="UTC")
 FEW = 64
 """So many different probabilities are written out in full where a log is not drawn; of more, one digit."""
+CLOSED: Final = "lost, and written anew without a chance: the log has had no less than it would get now"
+"""Why a decision that was lost and can't be made again draws nothing."""
 
 
 def decide(
@@ -30,7 +33,8 @@ def decide(
     A log is selected where its draw lies below its probability; one without a probability is left out,
     to be decided later. On a later occasion a log that had the chance P gets a further one where the
     policy would now give it p > P: (p - P) / (1 - P), so that it has had p in all. It gets it whether or
-    not it was drawn before, or the weights would be wrong.
+    not it was drawn before, or the weights would be wrong. An occasion that was `lost` is written anew, with
+    no chance where there is none to add: the books close.
     Raises ValueError for a probability outside [1e-6, 1]."""
     chance = chances.probability
     if ((chance < MIN_PROBABILITY) | (chance > 1)).any():
@@ -41,8 +45,10 @@ def decide(
     again = occasion > 0
     added = (chance - (1 - missed)) / np.maximum(missed, MIN_PROBABILITY)
     probability = np.where(again, np.minimum(added, 1.0), chance)
-    kept = np.flatnonzero(~np.isnan(chance) & (~again | (probability >= MIN_PROBABILITY)))
-    probability = probability[kept]
+    adds = ~again | (probability >= MIN_PROBABILITY)
+    lost: BoolArray = logs["lost"].to_numpy() if "lost" in logs.column_names else np.zeros(len(again), bool)
+    kept = np.flatnonzero(~np.isnan(chance) & (adds | lost))
+    probability = np.where(adds, probability, 0.0)[kept]
     rows = logs.take(kept)
     draw: FloatArray = rows["draw"].to_numpy()
     selected = draw < probability
@@ -58,7 +64,9 @@ def decide(
             "probability": pa.array(probability, pa.float64()),
             "draw": rows["draw"],
             "selected": pa.array(selected.astype(np.uint8)),
-            "reason": _reasons(texts, probability, draw, selected),
+            "reason": pc.if_else(
+                pa.array(probability > 0), _reasons(texts, probability, draw, selected), CLOSED
+            ),
             "decided_at": pa.repeat(pa.scalar(decided_at.astimezone(UTC), TIME), n),
             "occasion": pa.array(occasion[kept], pa.uint32()),
             "facts_at": rows["facts_at"].cast(TIME),

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assay.records import Selection, Stage, Unit, Window
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.grouping import Grouping, Rows, divide, read_facts
-from assay.store.telemetry.receipts import note_decisions
+from assay.store.telemetry.receipts import is_complete, note_decisions
 from assay.store.telemetry.rows import utc
 from assay.store.telemetry.scope import JUDGE, LOGS, NEAR, bind_around, bind_scope, decided
 
@@ -26,6 +27,9 @@ MOST: Final = 50_000
 
 LATER: Final = "toIntervalSecond(1)"
 """Facts that are computed anew by a backfill are stamped a moment later: nothing came in since."""
+
+IDS: Final = 2_000
+"""So many logs are named in one statement."""
 
 OF_POLICY: Final = "policy = {policy:String} AND stage = {stage:String}"
 ON_DAYS: Final = "started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}"
@@ -51,38 +55,75 @@ def candidates(
     few: bool = False,
 ) -> Generator[pa.Table, None, None]:
     """Settled logs that the policy, of whatever version, has yet to decide on, in batches: those it has
-    not decided at the stage, and those whose facts have changed since. For stage `label`: of those
-    selected for the judge.
+    not decided at the stage, those whose facts have changed since and, without `since`, those of which a
+    decision was lost: its occasion comes again. For stage `label`: of those selected for the judge.
 
     Columns: log_id, started, facts_at, `occasion` (0 at first), `missed` (the chance that no earlier
-    occasion selected it), draw, at stage `label` the judge's `stratum`, "" where another version gave
-    it, and what the grouping asks for. With `since` only those whose facts were computed then or
-    later. They come in the order in which they began. Many are read piece by piece, unless they are
-    known to be `few`."""
+    occasion selected it), `lost` (this very occasion was), draw, at stage `label` the judge's
+    `stratum`, "" where another version gave it, and what the grouping asks for. With `since` only those
+    whose facts were computed then or later. They come in the order in which
+    they began. Many are read piece by piece, unless they are known to be `few`."""
+    repair = since is None and not _is_complete(t, grouping, window)
     for piece in [window] if few else divide(t, grouping.unit, window, MOST):
-        yield from _candidates(t, grouping, stage, piece, salt, since)
+        yield from _candidates(t, grouping, stage, piece, salt, since, repair=repair)
 
 
 def _candidates(
-    t: Telemetry, grouping: Grouping, stage: Stage, window: Window, salt: str, since: datetime | None
+    t: Telemetry,
+    grouping: Grouping,
+    stage: Stage,
+    window: Window,
+    salt: str,
+    since: datetime | None,
+    *,
+    repair: bool,
 ) -> Iterator[pa.Table]:
     facts = read_facts(grouping, stage, window, since=since)
     some = f" AND log_id GLOBAL IN (SELECT log_id FROM {facts.source})"
-    earlier = (
-        "SELECT log_id, toUInt32(if(min(occasion) = 0, max(occasion) + 1, 0)) AS occasions, "
-        "exp(sum(log1p(-probability))) AS passed, "
-        "max(if(toUnixTimestamp64Micro(facts_at) = 0, decided_at, facts_at)) AS seen_at "
-        f"FROM selections FINAL WHERE {OF_POLICY} AND {NEAR}{some} GROUP BY log_id"
-    )
+    earlier = _earlier(some, repair=repair)
     again = f"OR (d.passed > 0 AND f.facts_at > d.seen_at + {LATER})" if grouping.again else ""
+    # Without second chances a lost one gets none: it had every chance already, so to say.
+    chance = "d.passed" if grouping.again else "if(d.lost, 0., d.passed)"
     sql = (
         f"SELECT *, {DRAW} AS draw FROM (SELECT f.*, d.occasions AS occasion, "
-        "if(d.occasions = 0, 1., d.passed) AS missed "
+        f"if(d.occasions = 0, 1., {chance}) AS missed, toBool(d.lost AND d.occasions > 0) AS lost "
         f"FROM ({_drawable(facts, stage, some)}) AS f GLOBAL LEFT JOIN ({earlier}) AS d "
-        f"ON f.log_id = d.log_id WHERE d.occasions = 0 {again}) ORDER BY started, log_id "
+        f"ON f.log_id = d.log_id WHERE d.occasions = 0 OR d.lost {again}) ORDER BY started, log_id "
         "SETTINGS join_use_nulls = 0"
     )
     yield from _stream(t, grouping, sql, facts.params | {"stage": stage, "salt": salt})
+
+
+def _earlier(some: str, *, repair: bool) -> str:
+    """Of each log that was decided on: its next occasion, the chance that none so far selected it, and upon
+    which facts it was last looked at. To `repair`: the first occasion that has a receipt and no row."""
+    seen = "if(toUnixTimestamp64Micro(facts_at) = 0, decided_at, facts_at)"
+    rows = f"FROM selections FINAL WHERE {OF_POLICY} AND {NEAR}{some}"
+    if not repair:
+        return (
+            "SELECT log_id, toUInt32(if(min(occasion) = 0, max(occasion) + 1, 0)) AS occasions, "
+            f"exp(sum(log1p(-probability))) AS passed, max({seen}) AS seen_at, false AS lost "
+            f"{rows} GROUP BY log_id"
+        )
+    written = f"SELECT log_id, occasion, probability, 1 AS there, {seen} AS seen {rows}"
+    noted = (
+        " UNION ALL SELECT log_id, toUInt32(splitByChar(' ', toString(part))[2]) AS occasion, 0., 0, "
+        "toDateTime64(0, 6, 'UTC') FROM receipts FINAL WHERE step = 'decision' AND name = {policy:String} "
+        f"AND startsWith(part, concat({{stage:String}}, ' ')) AND {NEAR}{some}"
+    )
+    here, gone = "groupUniqArrayIf(occasion, there = 1)", "groupUniqArrayIf(occasion, there = 0)"
+    return (
+        "SELECT log_id, passed, seen_at, notEmpty(gone) AS lost, toUInt32(multiIf(NOT has(here, 0), 0, "
+        "notEmpty(gone), arrayMin(gone), arrayMax(here) + 1)) AS occasions "
+        "FROM (SELECT log_id, exp(sum(log1p(-probability))) AS passed, max(seen) AS seen_at, "
+        f"{here} AS here, arrayFilter(o -> NOT has(here, o), {gone}) AS gone "
+        f"FROM ({written}{noted}) GROUP BY log_id)"
+    )
+
+
+def _is_complete(t: Telemetry, grouping: Grouping, window: Window) -> bool:
+    none = {"metric": "", "metric_version": "", "kind": ""}
+    return is_complete(t, bind_scope(grouping.unit, window, policy=grouping.policy, **none))
 
 
 def survey(
@@ -219,6 +260,22 @@ def insert_selections(t: Telemetry, rows: pa.Table) -> None:
     """Write decisions down, durably; writing the same again changes nothing."""
     note_decisions(t, rows)
     t.insert("selections", rows)
+
+
+def note_seen(t: Telemetry, grouping: Grouping, stage: Stage, window: Window, seen: pa.Table) -> None:
+    """Note upon which facts logs (log_id, facts_at) were looked at again and had no higher chance: beside
+    their newest decision, of which nothing else changes."""
+    params = bind_scope(grouping.unit, window, policy=grouping.policy, stage=stage)
+    for start in range(0, seen.num_rows, IDS):
+        some = seen.slice(start, IDS)
+        newest = t.query(
+            f"SELECT * FROM selections FINAL WHERE {OF_POLICY} AND {NEAR} "
+            "AND log_id IN {log_ids:Array(String)} ORDER BY log_id, occasion DESC LIMIT 1 BY log_id",
+            params | {"log_ids": some["log_id"].to_pylist()},
+        )
+        times = some["facts_at"].take(pc.index_in(newest["log_id"], value_set=some["log_id"]))
+        place = newest.column_names.index("facts_at")
+        t.insert("selections", newest.set_column(place, "facts_at", times))
 
 
 def selected_counts(t: Telemetry, policy: str, unit: Unit, window: Window) -> pa.Table:
