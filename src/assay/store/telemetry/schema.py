@@ -318,7 +318,7 @@ SELECTIONS = Table(
     shard_by="cityHash64(log_id)",
 )
 """`occasion` counts the decisions about a log, from 0: a later one adds a chance to what it had. `facts_at`
-is when the facts were computed that it was made upon."""
+is when the facts were computed that it was made upon, or with which it was last looked at in vain."""
 
 SCORES = Table(
     name="scores",
