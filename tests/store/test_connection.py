@@ -178,3 +178,15 @@ def test_a_closing_store_leaves_nobody_waiting_for_a_handle() -> None:
         for thread in threads:
             thread.join(5)
         assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.parametrize("failing", ["sum(length(x))", "x"])
+def test_a_statement_that_fails_on_the_way_spoils_no_other(embedded: Telemetry, failing: str) -> None:
+    rows = "SELECT if(toFloat64(if(number = 70000, 'n/a', '5')) > 3, 'a', '') AS x FROM numbers(100000)"
+    for _ in range(8):  # whichever handle is taken
+        with pytest.raises(StoreError, match="n/a"):
+            embedded.query(f"SELECT {failing} AS found FROM ({rows})")
+        assert embedded.query("SELECT 7 AS seven").to_pylist() == [{"seven": 7}]
+        with pytest.raises(StoreError, match="n/a"):
+            embedded.query(f"SELECT {failing} AS found FROM ({rows})")
+        assert [batch.to_pylist() for batch in embedded.stream("SELECT 7 AS seven")] == [[{"seven": 7}]]

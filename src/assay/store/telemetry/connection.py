@@ -7,7 +7,7 @@ import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -144,8 +144,18 @@ class Telemetry:
                 client = self._connect()
             try:
                 yield client
+            except Exception:
+                self._clear(client)
+                raise
             finally:
                 self._idle.put(client)
+
+    def _clear(self, client: Client) -> None:
+        """What the embedded engine had written of a reply before it failed stands in front of its next
+        one: a statement that returns nothing takes it away."""
+        if self.path is not None:
+            with suppress(Exception):
+                client.command("SELECT 1")
 
     def check_reserve(self, size_bytes: int) -> None:
         """Raise `StoreFull` where so many bytes more would touch the disk's reserve."""
