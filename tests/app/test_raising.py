@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -46,11 +47,11 @@ ROWS = [{"turns": 9}, {"turns": 9, "errors": 1}, {}]
 def test_each_row_gets_the_names_that_are_raised() -> None:
     functions = raising(long_talk, failed, rich).functions()
     assert list(functions) == ["interaction", "conversation"]
-    found = functions["interaction"](facts_of(ROWS))
+    found = functions["interaction"](facts_of(ROWS)).names
     assert found.type == pa.list_(pa.string())
     assert found.to_pylist() == [["long_talk"], ["long_talk", "failed"], []]
-    assert functions["conversation"](facts_of([{"cost_usd": 2}, {}])).to_pylist() == [["rich"], []]
-    assert functions["interaction"](facts_of([])).to_pylist() == []
+    assert functions["conversation"](facts_of([{"cost_usd": 2}, {}])).names.to_pylist() == [["rich"], []]
+    assert functions["interaction"](facts_of([])).names.to_pylist() == []
 
 
 def test_a_unit_that_no_signal_is_about_is_left_out() -> None:
@@ -62,10 +63,41 @@ def test_one_that_goes_wrong_raises_nothing_and_the_others_do(caplog: pytest.Log
     caplog.set_level(logging.WARNING, "assay.signals")
     made = raising(long_talk, broken)
     names_of = made.functions()["interaction"]
-    assert names_of(facts_of(ROWS)).to_pylist() == [["long_talk"], ["long_talk"], []]
+    found = names_of(facts_of(ROWS))
+    assert (found.names.to_pylist(), found.failed) == (
+        [["long_talk"], ["long_talk"], []],
+        frozenset({"broken"}),
+    )
     names_of(facts_of(ROWS[:1]))
     (fault,) = made.faults().values()
     assert (fault.name, fault.detail, fault.logs, fault.at) == ("broken", "SystemExit: no network", 4, NOW)
     assert len(caplog.records) == 1  # the same again is counted, not told again
     made.forgive("broken")
     assert made.faults() == {}
+
+
+def test_one_that_does_not_come_back_holds_nobody_up() -> None:
+    go_on, calls = threading.Event(), []
+
+    @assay.signal()
+    def hangs(batch: pa.RecordBatch) -> object:
+        calls.append(batch.num_rows)
+        go_on.wait()
+        return [True] * batch.num_rows
+
+    made = Raising({"hangs": hangs, "long_talk": long_talk}, lambda: NOW, limit_s=0.2)
+    names_of = made.functions()["interaction"]
+    for detail in ("no answer within 0.2 s for 3 logs", "an earlier call has not come back yet"):
+        found = names_of(facts_of(ROWS))
+        assert (found.names.to_pylist(), found.failed) == (
+            [["long_talk"], ["long_talk"], []],
+            frozenset({"hangs"}),
+        )
+        assert detail in made.faults()["hangs"].detail
+    assert calls == [3], "it is not called again while it hangs"
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "assay-signal-hangs":
+            thread.join()
+    found = names_of(facts_of(ROWS))
+    assert (sorted(found.names[0].as_py()), found.failed) == (["hangs", "long_talk"], frozenset())

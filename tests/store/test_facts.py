@@ -163,11 +163,13 @@ def test_a_prompt_that_is_repeated_is_seen(telemetry: Telemetry, run: Callable[.
 def test_what_was_retrieved_may_be_quoted(telemetry: Telemetry, run: Callable[..., Any]) -> None:
     hours = "We are open from Monday to Friday between nine and five, and on Saturdays until noon."
     told: Any = {"gen_ai.system_instructions": json.dumps([{"type": "text", "content": f"{PROMPT} {hours}"}])}
-    found: Any = {"gen_ai.operation.name": "retrieval", "gen_ai.retrieval.documents": json.dumps([hours])}
-    search = turn("reads", "", span="search", **found)
+    (root,) = turn("reads", answered=f"Gladly: {hours} {PROMPT}", **told)
+    documents = ("gen_ai.retrieval.documents", json.dumps([{"content": hours}]))
+    said = [("gen_ai.operation.name", "retrieval"), documents]
+    search = root | {"SpanId": "a" * 16, "ParentSpanId": root["SpanId"], "SpanAttributes": said}
     put(
         telemetry,
-        turn("reads", answered=f"Gladly: {hours} {PROMPT}", **told) + search,
+        [root, search],
         turn("knows", answered=f"Gladly: {hours}", **told),
     )
     run()

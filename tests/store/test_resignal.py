@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.store.spans import START, put, trace_id, turn
 from tests.store.test_settle import WORDS, rows, signal
 
 from assay.records import Signal, Window
 from assay.store.telemetry.connection import Telemetry
+from assay.store.telemetry.made import Named
 from assay.store.telemetry.resignal import ResignalReport, recompute
 from assay.store.telemetry.retain import Keep, retain
 from assay.store.telemetry.settle import settle
@@ -107,6 +110,64 @@ def test_a_run_that_breaks_off_is_gone_on_with(settled: Telemetry) -> None:
     assert recompute(settled, other, words=WORDS, stop=after(0)).days == 0, "another run begins at the front"
     assert recompute(settled, LATER, words=WORDS).days == 2
     assert recompute(settled, LATER, words=WORDS).days == 3, "a run that is through begins anew"
+
+
+def test_a_late_log_on_a_day_without_texts_takes_nothing_from_the_others(settled: Telemetry) -> None:
+    retain(settled, Keep(content_days=1, spans=False), (START + timedelta(days=DAYS - 1)).date())
+    put(settled, turn("late", "late", asked="My order", answered="sorry"))
+    given: Any = {"words": WORDS, "prices": (), "idle_s": 0.0, "now": START + timedelta(days=9)}
+    settle(settled, (ERROR, REFUSAL, LONG), **given)
+    recompute(settled, LATER, words=WORDS)
+    found = raised(settled)
+    kept = [["error", "refusal"], ["refusal", "short"], ["error"], ["refusal"], ["refusal"]]
+    assert {key: found[key] for key in of_day(0, *BEFORE)} == of_day(0, *kept)
+    assert found["late"] == ["orders", "refusal", "short"]
+
+
+def test_what_fails_leaves_what_stood(settled: Telemetry) -> None:
+    def busy(sql: str) -> tuple[Signal, None]:
+        said = Signal(code="T-b", name="busy", severity="low", meaning="", unit="conversation", sql=sql)
+        return said, None
+
+    def loud(batch: pa.RecordBatch) -> Named:
+        raised = [["loud"] if text == "My order" else [] for text in batch.column("input").to_pylist()]
+        return Named(pa.array(raised, pa.list_(pa.string())))
+
+    def broken(batch: pa.RecordBatch) -> Named:
+        silent = pa.array([[]] * batch.num_rows, pa.list_(pa.string()))
+        return Named(silent, frozenset({"loud"}))
+
+    made = Signal(code="T-l", name="loud", severity="low", meaning="", unit="interaction"), None
+    faults: list[str] = []
+    recompute(settled, [busy("spans >= 2"), made], words=WORDS, made={"interaction": loud})
+    before = raised(settled)
+    assert before["long0"] == ["busy", "loud"]
+    fails, works = busy("toFloat64(input) > 3"), signal("long", "turns >= 2", "conversation")
+    done = recompute(
+        settled,
+        [fails, made, works],
+        words=WORDS,
+        made={"interaction": broken},
+        fault=lambda name, error, logs: faults.append(f"{name} {logs}: {error}"),
+    )
+    assert raised(settled) == {
+        key: sorted({*names, "long"}) if key.startswith("long") else names for key, names in before.items()
+    }
+    assert done == ResignalReport(rows=15, changed=3, days=3)
+    assert [fault.partition(":")[0] for fault in faults] == ["busy 5"] * 3
+
+
+def test_each_day_is_a_turn(settled: Telemetry) -> None:
+    turns: list[str] = []
+
+    @contextmanager
+    def one() -> Iterator[None]:
+        turns.append("in")
+        yield
+        turns.append("out")
+
+    recompute(settled, LATER, words=WORDS, turn=one)
+    assert turns == ["in", "out"] * DAYS
 
 
 def test_sql_of_a_team_is_asked(settled: Telemetry) -> None:

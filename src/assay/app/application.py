@@ -59,7 +59,7 @@ from assay.app.requests import (
     TodoRequest,
     Written,
 )
-from assay.app.turns import if_free, in_turn, new_turn
+from assay.app.turns import if_free, in_turn, in_turns, new_turn
 from assay.errors import CallerError
 from assay.metrics.base import Metric
 from assay.query import suggest
@@ -259,9 +259,10 @@ class Application(Desk):
 
     def backfill(self, request: BackfillRequest, progress: Progress = no_progress) -> BackfillReport:
         self._files.refuse_changed()
-        with in_turn(self._settling, progress):
-            window = self._window(request.range, whole=True)
-            done = signals.backfill(self._parts, request.names, window, progress)
+        window = self._window(request.range, whole=True)
+        done = signals.backfill(
+            self._parts, request.names, window, progress, lambda: in_turns(self._settling, progress)
+        )
         if done.changed:
             self._reports.clear()
         return done

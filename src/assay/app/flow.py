@@ -46,6 +46,7 @@ def settle(parts: Parts, progress: Progress, *, idle: bool = True, ended: Sequen
         languages=parts.languages,
         familiar=parts.familiar,
         made=parts.raising.functions(),
+        fault=parts.raising.note,
         prices=parts.prices,
         idle_s=parts.idle_s if idle else 0.0,
         ended=ended,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -42,8 +43,15 @@ def list_signals(parts: Parts, window: Window) -> SignalTable:
     )
 
 
-def backfill(parts: Parts, names: tuple[str, ...], window: Window, progress: Progress) -> BackfillReport:
-    """Compute these signals again, or all, for every log of the window that has its texts still.
+def backfill(
+    parts: Parts,
+    names: tuple[str, ...],
+    window: Window,
+    progress: Progress,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> BackfillReport:
+    """Compute these signals again, or all, for every log of the window that has its texts still. Each day is
+    a `turn`.
 
     Raises UnknownName with the nearest known ones."""
     known = [signal.name for signal, _ in parts.signals]
@@ -60,6 +68,8 @@ def backfill(parts: Parts, names: tuple[str, ...], window: Window, progress: Pro
         window=window,
         only=frozenset(names) or None,
         made=parts.raising.functions(),
+        fault=parts.raising.note,
+        turn=turn,
         progress=progress,
     )
     faults = parts.raising.faults()
@@ -79,10 +89,8 @@ def lately(everything: Window | None, now: datetime) -> Window:
 
 
 def examine_functions(parts: Parts) -> Iterator[Check]:
-    """The team's functions, on the newest logs of each unit."""
+    """The team's functions, on the newest logs of each unit, and what failed since the server runs."""
     functions = parts.raising.functions()
-    if not functions:
-        return
     for unit, names_of in functions.items():
         for batch in newest_facts(parts.telemetry, unit, TRIED):
             names_of(batch)
@@ -92,10 +100,15 @@ def examine_functions(parts: Parts) -> Iterator[Check]:
             name=f"signal {name}",
             verdict="fail",
             found=f"{fault.detail} (on {fault.logs:,} logs, which carry no such signal)",
-            advice=f"mend it in {parts.settings.metrics_file.name}, then `assay signals backfill {name}`",
+            advice=f"mend it in {_home(parts, name)}, then `assay signals backfill {name}`",
         )
-    if not faults:
+    if functions and not faults:
         yield Check(name="signals", verdict="ok", found=f"{', '.join(sorted(parts.raising.names))} work")
+
+
+def _home(parts: Parts, name: str) -> str:
+    """The file in which the signal is defined."""
+    return parts.settings.metrics_file.name if name in parts.raising.names else "assay.toml"
 
 
 def _made_by(signal: Signal) -> Literal["assay", "expression", "sql", "python"]:

@@ -25,7 +25,9 @@ TURN_S = 0.5
 
 
 class Turn(Protocol):
-    """A lock that may be more than one of this process."""
+    """A lock that may be more than one of this process; those who wait look again after `look_s`."""
+
+    look_s: float
 
     def acquire(self, *, timeout: float) -> bool: ...
 
@@ -41,6 +43,8 @@ def new_turn(parts: Parts, name: str) -> Turn:
 
 
 class _Threads:
+    look_s = 0.01
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
@@ -53,6 +57,8 @@ class _Threads:
 
 class _Processes:
     """A lease, prolonged by a thread for as long as it is held."""
+
+    look_s = LOOK_S
 
     def __init__(self, parts: Parts, name: str, lease: timedelta = LEASE) -> None:
         self._parts = parts
@@ -126,3 +132,11 @@ def in_turn(lock: Turn, progress: Progress) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def in_turns(lock: Turn, progress: Progress) -> Iterator[None]:
+    """The same for a step of long work: whoever waits gets the lock before the next one."""
+    with in_turn(lock, progress):
+        yield
+    time.sleep(2 * lock.look_s)

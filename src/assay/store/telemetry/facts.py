@@ -131,18 +131,13 @@ def raised(
     heard: Heard | None = None,
 ) -> Where:
     """The names of the unit's signals that a row of facts raises, as an array. `heard` answers for lists
-    that were listened for already; signals that are functions are not asked."""
+    that were listened for already; signals that are SQL or functions of a team's are not asked."""
     params: dict[str, Any] = {}
     names = []
     for number, (signal, condition) in enumerate(signals):
-        if signal.unit != unit or (condition is None and not signal.sql):
+        if signal.unit != unit or condition is None:
             continue
-        if condition is None:
-            where = Where(f"ifNull(toBool({signal.sql}), false)", {})
-        else:
-            where = compile_condition(
-                condition, words=words, prefix=f"s{number}_", source="facts", heard=heard
-            )
+        where = compile_condition(condition, words=words, prefix=f"s{number}_", source="facts", heard=heard)
         params |= where.params | {f"n{number}": signal.name}
         names.append(f"if({where.sql}, {{n{number}:String}}, '')")
     if not names:

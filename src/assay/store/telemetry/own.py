@@ -110,7 +110,7 @@ def _refuse_more(t: Telemetry, sql: str, written: str) -> None:
     except StoreUnreachable:
         raise
     except StoreError as error:
-        raise complain(sql, 0, f"the SQL can't be used: {_brief(str(error))}") from None
+        raise complain(sql, 0, f"the SQL can't be used: {brief(str(error))}") from None
     tree = [str(line).rstrip() for line in lines]
     clauses = 1
     if tuple(tree[-len(_TAIL) :]) == _TAIL:
@@ -205,7 +205,7 @@ def _meaning(sql: str, said: str) -> FilterError:
         return complain(sql, _place(sql, name), f"unknown fact `{name}`; {suggest(name, facts)}")
     called = re.search(r"(?:function|Function) `?(\w+)", said)
     position = _place(sql, called.group(1)) if called else 0
-    return complain(sql, position, f"the SQL can't be used: {_brief(said)}")
+    return complain(sql, position, f"the SQL can't be used: {brief(said)}")
 
 
 def _place(sql: str, name: str) -> int:
@@ -214,7 +214,7 @@ def _place(sql: str, name: str) -> int:
     return found.start() if found else 0
 
 
-def _brief(said: str) -> str:
+def brief(said: str) -> str:
     """The engine's first sentence, without its code and what it repeats of the statement."""
     text = re.sub(r"^.*?DB::Exception: ", "", said)
     return re.split(r"\. In scope|: In scope|: while executing|\(TYPE|\([A-Z_]{6,}\)", text)[0].strip()[:300]

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from assay.errors import StoreError, StoreFull, StoreUnreachable
 from assay.query import Condition, Field, walk
 from assay.records import Progress, Signal, Unit, Window, no_progress
 from assay.store.telemetry.condition import folded_words
@@ -23,7 +25,8 @@ from assay.store.telemetry.derive import fingerprint, read_known, remember
 from assay.store.telemetry.dialect import staged
 from assay.store.telemetry.facts import FACTS, near, raised
 from assay.store.telemetry.hearing import listen_for
-from assay.store.telemetry.made import Made, with_names
+from assay.store.telemetry.made import Fault, Made, Named, beside, no_fault, own_sql, with_names
+from assay.store.telemetry.own import brief
 
 TEXTS: Final = ("input", "output", "error", "comment")
 """Facts that retention clears; what was raised on them stays as it was."""
@@ -38,6 +41,8 @@ _SETTINGS: Final = (
     "SETTINGS max_block_size = 8192, preferred_block_size_bytes = 16000000, compile_expressions = 0, "
     "optimize_move_to_prewhere_if_final = 1"
 )
+_TEXTLESS: Final = " AND ".join(f"empty({name})" for name in TEXTS)
+"""A log whose texts have been removed; or one that never had any."""
 _ROWS: Final = "signals FINAL WHERE unit = {unit:String} AND is_deleted = 0 AND toDate(started) = {day:Date}"
 _BOUNDS: Final = "AND started >= {start:DateTime64(6, 'UTC')} AND started < {end:DateTime64(6, 'UTC')}"
 
@@ -49,6 +54,7 @@ class Asked(NamedTuple):
     words: Mapping[str, Sequence[str]]
     only: frozenset[str] | None
     made: Made
+    fault: Fault
     bounds: str
     params: dict[str, Any]
 
@@ -69,17 +75,20 @@ def recompute(
     window: Window | None = None,
     only: frozenset[str] | None = None,
     made: Made = MappingProxyType({}),
+    fault: Fault = no_fault,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     progress: Progress = no_progress,
     stop: Callable[[], bool] = lambda: False,
 ) -> ResignalReport:
     """Compute the signals of every log that began in the window anew, or only those named in `only`.
 
-    `made` are the signals that are functions. Where a day's texts have been removed, signals that read
-    texts stay as they are. A run that breaks off, or that `stop` ends, is gone on with by the next one
-    for the same signals and window.
+    `made` are the signals that are functions. Where a log's texts have been removed, signals that read
+    texts stay as they are, and so do a team's own where they fail: `fault` is told of SQL. Each day is a
+    `turn`: others may write between two. A run that breaks off, or that `stop` ends, is gone on with by
+    the next one for the same signals and window.
     """
     bounds, params = ("", {}) if window is None else (_BOUNDS, {"start": window.start, "end": window.end})
-    asked = Asked(signals, words, only, made, bounds, params)
+    asked = Asked(signals, words, only, made, fault, bounds, params)
     print_ = _fingerprint(asked)
     left = _left_at(t, print_)
     todo = [day for day in _days(t, asked) if left is None or day.date < left]
@@ -89,10 +98,11 @@ def recompute(
         if stop():
             return ResignalReport(rows, changed, days)
         progress("signals", rows, total)
-        step = _Step(t, asked, day)
-        changed += step.interactions() + step.conversations()
+        with turn():
+            step = _Step(t, asked, day)
+            changed += step.interactions() + step.conversations()
+            remember(t, "resignal", "", f"{print_} {day.date.isoformat()}")
         rows += day.logs
-        remember(t, "resignal", "", f"{print_} {day.date.isoformat()}")
     if total:
         progress("signals", total, total)
         remember(t, "resignal", "", "")
@@ -103,19 +113,17 @@ class _Day(NamedTuple):
     date: date
     logs: int
     talks: int
-    texts: bool
 
 
 def _days(t: Telemetry, asked: Asked) -> list[_Day]:
     """The days that have logs, the newest first."""
-    some = " OR ".join(f"{name} != ''" for name in TEXTS)
     rows = t.query(
-        "SELECT toDate(started) AS day, count() AS logs, countIf(unit = 'conversation') AS talks, "
-        f"countIf({some}) AS texts FROM signals FINAL WHERE is_deleted = 0 {asked.bounds} "
+        "SELECT toDate(started) AS day, count() AS logs, countIf(unit = 'conversation') AS talks "
+        f"FROM signals FINAL WHERE is_deleted = 0 {asked.bounds} "
         "GROUP BY day ORDER BY day DESC",
         asked.params,
     )
-    return [_Day(row["day"], row["logs"], row["talks"], row["texts"] > 0) for row in rows.to_pylist()]
+    return [_Day(row["day"], row["logs"], row["talks"]) for row in rows.to_pylist()]
 
 
 class _Step:
@@ -123,9 +131,14 @@ class _Step:
 
     def __init__(self, t: Telemetry, asked: Asked, day: _Day) -> None:
         self._t, self._asked, self._day = t, asked, day
-        wanted = [pair for pair in asked.signals if asked.only is None or pair[0].name in asked.only]
-        self._pairs = [pair for pair in wanted if day.texts or not _reads_texts(*pair)]
-        self._renewed = {s.name for s, condition in self._pairs if condition or s.sql or s.unit in asked.made}
+        self._pairs = [pair for pair in asked.signals if asked.only is None or pair[0].name in asked.only]
+        self._name()
+
+    def _name(self) -> None:
+        self._renewed = {
+            s.name for s, condition in self._pairs if condition or s.sql or s.unit in self._asked.made
+        }
+        self._textual = {s.name for s, condition in self._pairs if _reads_texts(s, condition)}
 
     def interactions(self) -> int:
         """How many rows changed."""
@@ -149,15 +162,54 @@ class _Step:
         )
 
     def _renew(self, unit: Unit, place: dict[str, Any], inherited: str, source: str) -> int:
+        self._leave_out_failing(unit, place, source)
+        return self._compute(unit, place, inherited, source)
+
+    def _leave_out_failing(self, unit: Unit, place: dict[str, Any], source: str) -> None:
+        """Leave out SQL of the team's that fails on this day: what it raised before stays as it is.
+
+        It is asked for first: of rows that are being read, a failure may not be told."""
+        own = own_sql(self._pairs, unit)
+        if not own or self._fails(own, unit, place, source) is None:
+            return
+        failing = set()
+        for signal in own:
+            if error := self._fails((signal,), unit, place, source):
+                failing.add(signal.name)
+                self._asked.fault(signal.name, StoreError(brief(str(error))), self._day.logs)
+        self._pairs = [pair for pair in self._pairs if pair[0].name not in failing]
+        self._name()
+
+    def _fails(
+        self, own: Sequence[Signal], unit: Unit, place: dict[str, Any], source: str
+    ) -> StoreError | None:
+        asked = beside(own, source)
+        sql = f"SELECT sum(length(own)) AS raised FROM ({asked.sql}) {_SETTINGS}"
+        try:
+            self._t.query(near(self._t.topology, sql), self._params(unit) | place | asked.params)
+        except (StoreFull, StoreUnreachable):
+            raise
+        except StoreError as error:
+            return error
+        return None
+
+    def _compute(self, unit: Unit, place: dict[str, Any], inherited: str, source: str) -> int:
         ears = listen_for(self._pairs, unit, self._asked.words)
         fresh = raised(self._pairs, unit, self._asked.words, ears.heard)
-        joined = f"arrayConcat({self._rest()}, {inherited}, {fresh.sql})"
+        own = beside(own_sql(self._pairs, unit), source)
+        joined = f"arrayConcat({self._rest()}, {inherited}, {fresh.sql}, own)"
+        textual = "n -> n {0} {{textual:Array(String)}}"
+        kept = (
+            f"arrayConcat(arrayFilter({textual.format('NOT IN')}, {joined}), "
+            f"arrayFilter({textual.format('IN')}, signals))"
+        )
+        every = f"if({_TEXTLESS}, {kept}, {joined})"
         names = tuple(FACTS.split(", "))
         stages = (
             {f"folded_{column}": folded_words(column) for column in ("input", "output")},
             ears.hits,
             {
-                "fresh": f"arraySort(arrayDistinct(CAST({joined}, 'Array(String)')))",
+                "fresh": f"arraySort(arrayDistinct(CAST({every}, 'Array(String)')))",
                 "stood": "arraySort(CAST(signals, 'Array(String)'))",
                 "moved": "computed_at + toIntervalMicrosecond(1)",
             },
@@ -168,11 +220,11 @@ class _Step:
             "computed_at": "moved",
             "stood": "stood",
         }
-        read = (*names, "signals", "computed_at", *(("inherited",) if unit == "conversation" else ()))
-        rows = staged(read, source, stages, last)
+        more = ("signals", "computed_at", "own", *(("inherited",) if unit == "conversation" else ()))
+        rows = staged((*names, *more), f"({own.sql})", stages, last)
         changed = "1" if unit in self._asked.made else "signals != stood"
         sql = f"SELECT * FROM (\n{rows}\n) WHERE {changed} {_SETTINGS}"
-        params = self._params(unit) | place | fresh.params | ears.params
+        params = self._params(unit) | place | fresh.params | ears.params | own.params
         return self._write(unit, self._t.stream(near(self._t.topology, sql), params))
 
     def _rest(self) -> str:
@@ -183,8 +235,9 @@ class _Step:
 
     def _params(self, unit: Unit) -> dict[str, Any]:
         stays = [s.name for s, _ in self._asked.signals if s.unit == unit and s.name not in self._renewed]
+        textual = [s.name for s, _ in self._pairs if s.unit == unit and s.name in self._textual]
         of_day = {"unit": unit, "day": self._day.date, "renewed": sorted(self._renewed), "stays": stays}
-        return {**of_day, **self._asked.params}
+        return {**of_day, "textual": textual, **self._asked.params}
 
     def _write(self, unit: Unit, batches: Iterator[pa.RecordBatch]) -> int:
         """Write what changed, some thousand rows at once; how many they were."""
@@ -206,14 +259,22 @@ class _Step:
         table = pa.Table.from_batches([batch])
         if unit in self._asked.made and batch.num_rows:
             names = self._asked.made[unit](batch.select(FACTS.split(", ")))
-            renewed = pa.array(self._renewed_only(names.to_pylist()), pa.list_(pa.string()))
-            table = with_names(table, renewed)
+            table = with_names(table, pa.array(self._made_names(unit, batch, names), pa.list_(pa.string())))
             pairs: Any = zip(table["signals"].to_pylist(), table["stood"].to_pylist(), strict=True)
             table = table.filter(pa.array([new != old for new, old in pairs], pa.bool_()))
         return table.drop_columns(["stood"])
 
-    def _renewed_only(self, names: list[Any]) -> list[list[str]]:
-        return [[name for name in some if name in self._renewed] for some in names]
+    def _made_names(self, unit: Unit, batch: pa.RecordBatch, made: Named) -> list[list[str]]:
+        """What functions raise. Where one fails, or has no text to read any more, what stood stands."""
+        functions = {s.name for s, said in self._pairs if said is None and not s.sql and s.unit == unit}
+        texts: Any = zip(*(batch.column(name).to_pylist() for name in TEXTS), strict=True)
+        rows: Any = zip(made.names.to_pylist(), batch.column("stood").to_pylist(), texts, strict=True)
+        found = []
+        for names, stood, said in rows:
+            unknown = made.failed if any(said) else functions
+            new = {name for name in names if name in functions and name not in unknown}
+            found.append([*new, *(name for name in stood if name in functions and name in unknown)])
+        return found
 
 
 def _whole(bounds: str) -> str:

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from assay.query import Condition
-from assay.records import Price, Progress, SettleReport, Signal, no_progress
+from assay.records import Price, Progress, SettleReport, Signal, Unit, no_progress
 from assay.store.telemetry import compare, facts, hearing, likeness, talks
 from assay.store.telemetry.baselines import Baselines
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.drafts import drop_drafts, drop_old_drafts, write_drafts
 from assay.store.telemetry.events import link_records
 from assay.store.telemetry.facts import BUCKET, COLUMNS, near
-from assay.store.telemetry.made import Made, add_made
+from assay.store.telemetry.made import Fault, Made, add_made, add_sql, no_fault, own_sql
 from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan, plan_again
 from assay.store.telemetry.schema import local_name
 
@@ -47,6 +47,7 @@ def settle(
     languages: Mapping[str, Sequence[str]] = MappingProxyType({}),
     familiar: Sequence[str] = (),
     made: Made = MappingProxyType({}),
+    fault: Fault = no_fault,
     prices: Sequence[Price],
     idle_s: float,
     ended: Sequence[str] = (),
@@ -60,8 +61,9 @@ def settle(
     `prices` are for calls that came without a cost; conversations of the traces in `ended` count as
     idle; `words` are the lists that signals mention, and `common` the words that say nothing;
     `languages` says by which words each is known, `familiar` are the stems of the reference set, `made`
-    the signals that are functions; with `gap_s`, traces that name no conversation are joined by their
-    user while there is less time between them. Doing it again changes nothing.
+    the signals that are functions; `fault` is told of a team's SQL that failed; with `gap_s`, traces that
+    name no conversation are joined by their user while there is less time between them. Doing it again
+    changes nothing.
     """
     link_records(t)
     computed_at, upto = server_time(t), read_upto(t)
@@ -77,6 +79,7 @@ def settle(
         languages=languages,
         familiar=familiar,
         made=made,
+        fault=fault,
         shared={
             "computed_at": computed_at,
             "idle_before": _micros(now - timedelta(seconds=idle_s)),
@@ -137,9 +140,11 @@ class _Run:
         languages: Mapping[str, Sequence[str]],
         familiar: Sequence[str],
         made: Made,
+        fault: Fault,
         shared: dict[str, Any],
     ) -> None:
-        self._t, self._made, self._shared = t, made, shared
+        self._t, self._made, self._fault, self._shared = t, made, fault, shared
+        self._sql = {unit: own_sql(signals, unit) for unit in get_args(Unit)}
         self._baselines = Baselines(t)
         self._overtaken: dict[str, tuple[datetime, datetime]] = {}
         ears, tongues = hearing.listen_for(signals, "interaction", words), hearing.learn(languages)
@@ -183,7 +188,7 @@ class _Run:
         )
         (row,) = self._t.query(near(self._t.topology, count), params).to_pylist()
         if row["traces"]:
-            add_made(self._t, "interaction", self._made, talks.written(), params)
+            self._add_own("interaction", talks.written(), params)
             rows = talks.standing() if bucket.removed else talks.written()
             if stood:
                 self._t.command(_forget_moved(self._t, rows), params)
@@ -194,8 +199,13 @@ class _Run:
             self._t.command(_insert(self._t, select), params | self._of_talks.params)
             if named:
                 self._note_overtaken(params)
-            add_made(self._t, "conversation", self._made, _TALKS, params)
+            self._add_own("conversation", _TALKS, params)
         return row["traces"], row["talks"]
+
+    def _add_own(self, unit: Unit, rows: str, params: dict[str, Any]) -> None:
+        """What the team's SQL and functions raise on rows that stand already."""
+        add_sql(self._t, self._sql[unit], rows, params, self._fault)
+        add_made(self._t, unit, self._made, rows, params)
 
     def _note_overtaken(self, params: dict[str, Any]) -> None:
         """Note whose return looks otherwise, now that the bucket's conversations before it are there."""
