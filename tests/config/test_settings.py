@@ -48,6 +48,7 @@ def test_key_comes_from_the_variable_the_file_names_and_is_never_shown(tmp_path:
         ("[polices.daily]\nsize = 1\n", "polices"),
         ("[server]\nport = 'x'\n", "server.port"),
         ("[judge]\nattempts = 99\n", "(got 99)"),
+        (f"[words]\nlegal = ['court', '{'x' * 301}']\n", "words.legal.1: String should have at most 300"),
         ("not toml", "can't be read"),
         ("folder = 'x'\n", "unknown key `folder`"),
         ("api_key = 'x'\n", "unknown key `api_key`"),

@@ -30,7 +30,8 @@ def settings_page() -> str:
             parts.append(_table(heading, section))
     parts.append(
         "## `[words]`\n\nWord lists of your own: a name and its phrases, for `field mentions @name` in "
-        "filters. With the name of a built-in list it takes its place; `NAME.LANGUAGE` adds to it.\n\n"
+        "filters. With the name of a built-in list it takes its place; `NAME.LANGUAGE` adds to it. A phrase "
+        "has at most 300 characters.\n\n"
         '```toml\n[words]\nlegal = ["my lawyer", "sue you", "court"]\n'
         '"refusal.fr" = ["je ne peux pas", "je refuse"]\n```\n'
     )

@@ -19,6 +19,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max
 ListName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][a-z]{2,3})?$", max_length=64)
 ]
+Phrase = Annotated[str, StringConstraints(max_length=300)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1000)]
@@ -348,7 +349,7 @@ class Settings(Section):
     priorities: tuple[PrioritySettings, ...] = ()
     metrics: dict[Name, MetricSettings] = Field(default_factory=dict)
     signals: dict[Name, SignalSettings] = Field(default_factory=dict)
-    words: dict[ListName, tuple[str, ...]] = Field(default_factory=dict)
+    words: dict[ListName, tuple[Phrase, ...]] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
     api_key: str = Field(default="", exclude=True, repr=False)
