@@ -35,6 +35,9 @@ touched this shortly before they were computed have their spans counted again.""
 STEP: Final = timedelta(seconds=30)
 """`upto` moves on in steps: it is a row to write each time."""
 
+ROUNDING: Final = 1e-6
+"""Likeness that differs by less is the same."""
+
 RESERVE_BYTES: Final = 64_000_000
 """What a bucket may write, about: a run stops before it where the disk's reserve would be touched."""
 
@@ -210,11 +213,16 @@ class _Run:
     def _note_overtaken(self, params: dict[str, Any]) -> None:
         """Note whose return looks otherwise, now that the bucket's conversations before it are there."""
         topology = self._t.topology
-        if not self._t.query(near(topology, f"{talks.later()} LIMIT 1"), params).num_rows:
+        later = {row["talk"]: row for row in self._t.query(near(topology, talks.later()), params).to_pylist()}
+        if not later:
             return
-        wider = params | {"last_day": params["last_day"] + timedelta(days=1)}
-        for row in self._t.query(near(topology, talks.overtaken()), wider).to_pylist():
-            self._overtaken[row["talk"]] = (row["started"], row["ended"])
+        wider = params | {"last_day": params["last_day"] + timedelta(days=1), "talks": list(later)}
+        wider |= {"users": sorted({row["user_id"] for row in later.values()})}
+        rows = self._t.query(near(topology, talks.alike_now()), wider).to_pylist()
+        now = {row["talk"]: row["alike"] for row in rows}
+        for talk, row in later.items():
+            if abs(now.get(talk, 0.0) - row["stood"]) > ROUNDING:
+                self._overtaken[talk] = (row["started"], row["ended"])
 
     def write_overtaken(self, run: str, *, after: Sequence[Bucket], size: int) -> None:
         """Settle once more what an earlier conversation that was settled later has overtaken."""

@@ -138,14 +138,10 @@ def later() -> str:
     )
 
 
-def overtaken() -> str:
-    """Those of them that return, or do not, otherwise than their rows say; `last_day` is a day more."""
-    those = later().replace("{last_day:Date} + 1", "{last_day:Date}")
-    return (
-        f"SELECT later.talk AS talk, later.started AS started, later.ended AS ended FROM ({those}) AS later "
-        f"LEFT ANY JOIN ({_alike(f'SELECT user_id FROM ({those})')}) AS now ON now.talk = later.talk "
-        "WHERE abs(now.alike - later.stood) > 0.000001"
-    )
+def alike_now() -> str:
+    """How much these conversations of these users return to others; `last_day` is a day more."""
+    users = "SELECT arrayJoin({users:Array(String)}) AS user_id"
+    return f"SELECT talk, alike FROM ({_alike(users)}) WHERE talk IN {{talks:Array(String)}}"
 
 
 def _alike(users: str) -> str:
