@@ -60,6 +60,11 @@ def test_too_many_at_once_are_refused(open_project: Open) -> None:
         open_project().pick(PickRequest(log_ids=tuple(map(str, range(MOST + 1)))))
 
 
+def test_a_note_is_short(open_project: Open) -> None:
+    with pytest.raises(CallerError, match="the note has 2,001 characters"):
+        open_project().pick(PickRequest(log_ids=("a",), note="x" * 2_001))
+
+
 def test_picked_logs_are_labelled_and_carry_no_estimate(open_project: Open) -> None:
     project = open_project(METRICS, NOBODY)
     settled(project, 20)

@@ -10,6 +10,7 @@ import random
 import threading
 import traceback
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -50,6 +51,21 @@ def test_without_a_form_it_is_parquet(client: TestClient) -> None:
     assert pq.read_table(io.BytesIO(client.get("/api/export/labels").content)).num_rows == 2
 
 
+def test_every_way_to_say_a_period_is_understood(client: TestClient, pages: FakePages) -> None:
+    client.get("/api/export/labels?from=2026-11-20&to=2026-11-21")
+    client.get("/api/export/labels?last=6h")
+    client.get("/api/export/labels")
+    days, hours, all_time = (request.range for request in pages.exported[-3:])
+    assert (days.since, days.until) == (
+        datetime(2026, 11, 20, tzinfo=UTC),
+        datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    assert hours.since is not None
+    assert hours.until is not None
+    assert hours.until - hours.since == timedelta(hours=6)
+    assert (all_time.since, all_time.until) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -57,6 +73,7 @@ def test_without_a_form_it_is_parquet(client: TestClient) -> None:
         ("/api/export/labels?form=xls", "form='xls' is unknown"),
         ("/api/export/labels?unit=day", "unit='day' is unknown"),
         ("/api/export/labels?since=soon", "since='soon' is no ISO 8601 time"),
+        ("/api/export/labels?last=always", "last='always' is unknown"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_first_row(client: TestClient, asked: str, said: str) -> None:

@@ -12,11 +12,17 @@ from assay.store.telemetry import logs
 MOST: int = 10_000
 """Logs in one request: a person reads fewer."""
 
+MOST_NOTE: int = 2_000
+"""Characters that say why."""
+
 
 def pick(parts: Parts, request: PickRequest) -> Picked:
-    """Remember settled logs to be reviewed, or forget them again. Raises CallerError for too many."""
+    """Remember settled logs to be reviewed, or forget them again. Raises CallerError for too many, and for
+    a long note."""
     if len(request.log_ids) > MOST:
         raise CallerError(f"{len(request.log_ids):,} logs are more than anybody reviews: {MOST:,} at a time")
+    if len(request.note) > MOST_NOTE:
+        raise CallerError(f"the note has {len(request.note):,} characters; the most is {MOST_NOTE:,}")
     ids, unit, project = list(dict.fromkeys(request.log_ids)), request.unit, parts.project
     if request.remove:
         done, unknown = remove_picks(parts.state, project, unit, ids), 0

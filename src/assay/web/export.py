@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectSendStream
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -27,6 +25,7 @@ from assay.store.telemetry.export import Exported
 from assay.web.api import unit_of
 from assay.web.base import Site
 from assay.web.form import form_intake, read_form
+from assay.web.period import window_of
 from assay.web.problems import answer, problem_of
 
 if TYPE_CHECKING:
@@ -86,11 +85,12 @@ def _asked(request: Request, kind: str, form: str) -> ExportRequest:
     query = request.query_params
     if form not in FORMS:
         raise CallerError(f"form={form[:40]!r} is unknown; there are {', '.join(FORMS)}")
+    window = window_of(query)
     return ExportRequest(
         kind=kind,
         unit=unit_of(query.get("unit", "")),
         filter=query.get("q", ""),
-        range=Span(since=_time(query, "since"), until=_time(query, "until")),
+        range=Span() if window is None else Span(since=window.start, until=window.end),
     )
 
 
@@ -177,12 +177,3 @@ def _given(piece: bytes, give: MemoryObjectSendStream[bytes]) -> bool:
     except (anyio.BrokenResourceError, CancelledError):  # the caller went away
         return False
     return True
-
-
-def _time(query: QueryParams, name: str) -> datetime | None:
-    text = query.get(name, "")
-    try:
-        time = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise CallerError(f"{name}={text[:40]!r} is no ISO 8601 time") from None
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
