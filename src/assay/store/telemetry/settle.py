@@ -73,7 +73,7 @@ def settle(
     if not _is_touched(t, upto):
         return SettleReport(interactions=0, conversations=0, unsettled=0)
     t.check_reserve(RESERVE_BYTES)
-    run = computed_at.isoformat()
+    run, idle_before = computed_at.isoformat(), _micros(now - timedelta(seconds=idle_s))
     _drop_runs(t, before=(computed_at - timedelta(hours=6)).isoformat())
     settled = _Run(
         t,
@@ -85,7 +85,7 @@ def settle(
         fault=fault,
         shared={
             "computed_at": computed_at,
-            "idle_before": _micros(now - timedelta(seconds=idle_s)),
+            "idle_before": idle_before,
             "ended": list(ended),
             **facts.bind_prices(prices),
         },
@@ -96,22 +96,12 @@ def settle(
             run,
             upto=upto,
             recent=computed_at - UNSEEN * 2,
-            idle_before=_micros(now - timedelta(seconds=idle_s)),
+            idle_before=idle_before,
             ended=ended,
             gap_s=gap_s,
             size=bucket_size,
         )
-        total = sum(bucket.traces for bucket in work.buckets)
-        done, conversations, interactions = 0, 0, 0
-        for bucket, complete in zip(work.buckets, _complete(work.buckets, computed_at), strict=True):
-            progress("signals", done, total)
-            written = settled.write(run, bucket, complete=complete)
-            interactions += written[0]
-            conversations += written[1]
-            done += bucket.traces
-        if total:
-            progress("signals", total, total)
-            settled.forget_empty(run)
+        interactions, conversations = settled.write_all(run, work.buckets, progress)
         planned = sum(bucket.talks for bucket in work.buckets)
         late = _oldest_left(t, run, computed_at) if planned > conversations else None
         settled.write_overtaken(run, after=work.buckets, size=bucket_size)
@@ -167,6 +157,21 @@ class _Run:
         }
         self._shared |= of_interactions.params | compare.bind_compared(words, ears, tongues, known)
         self._of_talks.params.update(self._ears.params)
+
+    def write_all(self, run: str, buckets: Sequence[Bucket], progress: Progress) -> tuple[int, int]:
+        """Settle the buckets one after the other; how many interactions and conversations were idle."""
+        total, done, interactions, conversations = sum(bucket.traces for bucket in buckets), 0, 0, 0
+        today = self._shared["computed_at"]
+        for bucket, complete in zip(buckets, _complete(buckets, today), strict=True):
+            progress("signals", done, total)
+            written = self.write(run, bucket, complete=complete)
+            interactions += written[0]
+            conversations += written[1]
+            done += bucket.traces
+        if total:
+            progress("signals", total, total)
+            self.forget_empty(run)
+        return interactions, conversations
 
     def write(self, run: str, bucket: Bucket, *, complete: date) -> tuple[int, int]:
         """Settle one bucket; how many interactions and conversations were idle for long enough. Everything
