@@ -23,7 +23,7 @@ from assay.store.state import open_state
 from assay.store.telemetry.connection import Telemetry
 
 EXPORTS = Path(__file__).parents[1] / "ingest" / "exports"
-OURS = {"service", "environment", "version", "attributes", "touched", "hash", "richness"}
+OURS = {"service", "route", "environment", "version", "attributes", "touched", "hash", "richness"}
 """Columns that tell of the resource, which Phoenix does not export, or of the writing."""
 
 
