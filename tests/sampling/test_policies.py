@@ -65,7 +65,7 @@ def test_the_order_of_strata_is_part_of_the_version() -> None:
         ({"size": 0}, "a size must be a number a day above 0"),
         ({"size": float("nan")}, "a size must be a number a day above 0"),
         ({"size": "many"}, "policy daily: size must be a number, got 'many'"),
-        ({"sice": 3}, "policy daily: no such key `sice`; there are budget, draw, label_budget"),
+        ({"sice": 3}, "policy daily: no such key `sice`; there are again, budget, draw, label_budget"),
         ({"unit": "span"}, "unit must be conversation or interaction, got 'span'"),
         ({"label_size": None}, "none of rest; give each a label_size or a label_rate"),
         ({"strata": [TROUBLE, TROUBLE]}, "two strata are named 'trouble'"),
