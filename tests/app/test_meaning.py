@@ -57,7 +57,7 @@ def test_what_is_settled_is_embedded_once_and_found(open_project: Open) -> None:
     ask(project, *TEXTS)
     assert project.embed(EmbedRequest()).embedded == 3
     assert project.embed(EmbedRequest()).embedded == 0
-    assert near(project, 1) == [TEXTS[1], TEXTS[2]]
+    assert near(project, 1) == [TEXTS[1]]
     project.sample(SampleRequest())
     found = project.neighbours(NeighboursRequest(log_id=f"{1:032x}"))
     assert found.model.startswith("hashing")
@@ -106,7 +106,7 @@ def test_interactions_are_embedded_where_a_policy_draws_them(open_project: Open)
     project = open_project(settings=HASHING + '[policies.each]\nunit = "interaction"\nrate = 0.5\n')
     ask(project, *TEXTS)
     assert project.embed(EmbedRequest()).embedded == 6
-    assert near(project, 1, "interaction") == [TEXTS[1], TEXTS[2]]
+    assert near(project, 1, "interaction") == [TEXTS[1]]
 
 
 @pytest.mark.parametrize(
