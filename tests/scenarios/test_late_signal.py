@@ -132,6 +132,7 @@ TOLD = {True: 0.7, False: 0.03}
 """How often a user says later that a failure, or a success, was bad."""
 
 
+@pytest.mark.slow
 def test_what_comes_in_late_biases_no_estimate(
     project: Application, telemetry: Telemetry, put_logs: Put, put_scores: Put, clock: Clock
 ) -> None:
