@@ -10,7 +10,7 @@ from assay.query import fold_words
 from assay.store.telemetry.baselines import USUAL, z_score
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import Stage, staged
-from assay.store.telemetry.facts import BUCKET, DAYS, FACTS, SHARED_FACTS
+from assay.store.telemetry.facts import BUCKET, DAYS, FACTS, SHARED_FACTS, bind_common
 from assay.store.telemetry.hearing import Ears, Tongues, tell_language, tell_other_language
 from assay.store.telemetry.likeness import COMPARED, highest, runs_of, stems_of, words_of
 from assay.store.telemetry.mapping import MAX_SYSTEM_CHARS
@@ -64,12 +64,10 @@ def bind_compared(
     words: Mapping[str, Sequence[str]], ears: Ears, tongues: Tongues, familiar: Sequence[int]
 ) -> dict[str, Any]:
     """The values of the select below: what is listened for, the words that do not count when texts are
-    compared, with the empty one, and the questions that end a talk."""
-    common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
+    compared, and the questions that end a talk."""
     known = {"familiar": list(familiar)} if familiar else {}
     closings = sorted({fold_words(phrase) for phrase in words.get("closings", ())})
-    heard = {**ears.params, **tongues.params, **known}
-    return heard | {"common": sorted({"", *common}), "closings": closings}
+    return {**ears.params, **tongues.params, **known, **bind_common(words), "closings": closings}
 
 
 def select_interactions(

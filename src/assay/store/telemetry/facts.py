@@ -1,4 +1,4 @@
-"""The SQL from interactions to rows of `signals`: facts, cost, comparisons, and the signals raised."""
+"""What rows of `signals` hold: the facts and their order, a call's cost, the names that a row raises."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, " + ", ".j
 """What conditions of signals ask for."""
 
 COLUMNS: Final = f"{FACTS}, signals, computed_at, is_deleted"
-"""The columns of `signals` in the order in which both selects below give them."""
+"""The columns of `signals` in the order in which interactions and conversations give them."""
 
 BUCKET: Final = "settling WHERE run = {run:String} AND bucket = {bucket:UInt32}"
 """The traces, with their conversations, that one step of a run works on."""
@@ -119,7 +119,7 @@ def bind_prices(prices: Sequence[Price]) -> dict[str, Any]:
 
 
 def bind_common(words: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The words that do not count when requests are compared, with the empty one."""
+    """The words that do not count when texts are compared, with the empty one."""
     common = {word for phrase in words.get("common", ()) for word in fold_words(phrase).split()}
     return {"common": sorted({"", *common})}
 
