@@ -69,10 +69,19 @@ COMPUTED: Final = (
 )
 """Those that a log gets from its texts, from others beside it, from prices."""
 
-FACTS: Final = "unit, log_id, conversation_id, started, ended, turns, " + ", ".join(
-    (*COMPUTED, *SHARED_FACTS)
+FACT_NAMES: Final = (
+    "unit",
+    "log_id",
+    "conversation_id",
+    "started",
+    "ended",
+    "turns",
+    *COMPUTED,
+    *SHARED_FACTS,
 )
 """What conditions of signals ask for."""
+
+FACTS: Final = ", ".join(FACT_NAMES)
 
 COLUMNS: Final = f"{FACTS}, signals, computed_at, is_deleted"
 """The columns of `signals` in the order in which interactions and conversations give them."""

@@ -17,7 +17,7 @@ from assay.query import suggest
 from assay.query.complain import complain, refuse_halves
 from assay.records import Signal
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.facts import FACTS
+from assay.store.telemetry.facts import FACT_NAMES, FACTS
 
 _BEGIN: Final = "SELECT (\n"
 _END: Final = "\n)"
@@ -201,8 +201,7 @@ def _meaning(sql: str, said: str) -> FilterError:
     quoted = _QUOTED.search(said)
     if quoted and "identifier" in said.partition("`")[0]:
         name = quoted.group(1).partition(".")[0]
-        facts = [fact.strip() for fact in FACTS.split(",")]
-        return complain(sql, _place(sql, name), f"unknown fact `{name}`; {suggest(name, facts)}")
+        return complain(sql, _place(sql, name), f"unknown fact `{name}`; {suggest(name, FACT_NAMES)}")
     called = re.search(r"(?:function|Function) `?(\w+)", said)
     position = _place(sql, called.group(1)) if called else 0
     return complain(sql, position, f"the SQL can't be used: {brief(said)}")

@@ -23,7 +23,7 @@ from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.derive import fingerprint, read_known, remember
 from assay.store.telemetry.dialect import staged
-from assay.store.telemetry.facts import FACTS, near, raised
+from assay.store.telemetry.facts import FACT_NAMES, near, raised
 from assay.store.telemetry.hearing import listen_for
 from assay.store.telemetry.made import Fault, Made, Named, beside, no_fault, own_sql, with_names
 from assay.store.telemetry.own import brief
@@ -204,7 +204,6 @@ class _Step:
             f"arrayFilter({textual.format('IN')}, signals))"
         )
         every = f"if({_TEXTLESS}, {kept}, {joined})"
-        names = tuple(FACTS.split(", "))
         stages = (
             {f"folded_{column}": folded_words(column) for column in ("input", "output")},
             ears.hits,
@@ -215,13 +214,13 @@ class _Step:
             },
         )
         last = {
-            **{name: name for name in names},
+            **{name: name for name in FACT_NAMES},
             "signals": "fresh",
             "computed_at": "moved",
             "stood": "stood",
         }
         more = ("signals", "computed_at", "own", *(("inherited",) if unit == "conversation" else ()))
-        rows = staged((*names, *more), f"({own.sql})", stages, last)
+        rows = staged((*FACT_NAMES, *more), f"({own.sql})", stages, last)
         changed = "1" if unit in self._asked.made else "signals != stood"
         sql = f"SELECT * FROM (\n{rows}\n) WHERE {changed} {_SETTINGS}"
         params = self._params(unit) | place | fresh.params | ears.params | own.params
@@ -258,7 +257,7 @@ class _Step:
     def _changed(self, unit: Unit, batch: pa.RecordBatch) -> pa.Table:
         table = pa.Table.from_batches([batch])
         if unit in self._asked.made and batch.num_rows:
-            names = self._asked.made[unit](batch.select(FACTS.split(", ")))
+            names = self._asked.made[unit](batch.select(list(FACT_NAMES)))
             table = with_names(table, pa.array(self._made_names(unit, batch, names), pa.list_(pa.string())))
             pairs: Any = zip(table["signals"].to_pylist(), table["stood"].to_pylist(), strict=True)
             table = table.filter(pa.array([new != old for new, old in pairs], pa.bool_()))
