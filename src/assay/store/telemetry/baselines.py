@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.facts import near
+from assay.store.telemetry.facts import DRAFTED, near
 from assay.store.telemetry.schema import Table
 
 DAYS_BEFORE: Final = 7
@@ -62,12 +62,11 @@ _SUMMED: Final = ", ".join(
     for name, count, value in (("latency", "logs", "latency_ms"), ("cost", "priced", "cost_usd"))
 )
 _SUMS: Final = "logs, latency_mid, latency_spread, priced, cost_mid, cost_spread"
-_DRAFTS: Final = "drafts WHERE run = {run:String} AND bucket = {bucket:UInt32}"
 _DAYS: Final = "toDate(started) >= {since:Date} AND toDate(started) <= {until:Date}"
 _SEEN: Final = (
     "SELECT route, latency_ms, cost_usd FROM signals FINAL "
-    f"WHERE unit = 'interaction' AND {_DAYS} AND log_id GLOBAL NOT IN (SELECT trace_id FROM {_DRAFTS}) "
-    f"UNION ALL SELECT route, latency_ms, cost_usd FROM {_DRAFTS} AND {_DAYS}"
+    f"WHERE unit = 'interaction' AND {_DAYS} AND log_id GLOBAL NOT IN (SELECT trace_id FROM {DRAFTED}) "
+    f"UNION ALL SELECT route, latency_ms, cost_usd FROM {DRAFTED} AND {_DAYS}"
 )
 """Each log of those days once: a bucket's own as they are now."""
 
@@ -88,7 +87,7 @@ class Baselines:
     def prepare(self, params: dict[str, Any], *, complete: date) -> None:
         """Make what the bucket's drafts are compared with, on days up to the first before which something
         may still come. `params` are those of the bucket."""
-        rows = self._t.query(f"SELECT DISTINCT toDate(started) AS day FROM {_DRAFTS} ORDER BY day", params)
+        rows = self._t.query(f"SELECT DISTINCT toDate(started) AS day FROM {DRAFTED} ORDER BY day", params)
         days = [row["day"] for row in rows.to_pylist()]
         if new := [day for day in days if day not in self._fixed and day <= complete]:
             self._fix(new, params)

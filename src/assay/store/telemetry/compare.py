@@ -10,7 +10,7 @@ from assay.query import fold_words
 from assay.store.telemetry.baselines import USUAL, z_score
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import Stage, staged
-from assay.store.telemetry.facts import BUCKET, DAYS, FACTS, SHARED_FACTS, bind_common
+from assay.store.telemetry.facts import BUCKET, DAYS, DRAFTED, FACTS, REMOVED, SHARED_FACTS, bind_common
 from assay.store.telemetry.hearing import Ears, Tongues, tell_language, tell_other_language
 from assay.store.telemetry.likeness import COMPARED, highest, runs_of, stems_of, words_of
 from assay.store.telemetry.mapping import MAX_SYSTEM_CHARS
@@ -27,21 +27,17 @@ LAST_CHARS: Final = 300
 LAST_SENTENCE: Final = f"([^.!?？؟。！\\n]*){QUESTION}"
 """The question that an answer ends with."""
 
-_DRAFT: Final = "run = {run:String} AND bucket = {bucket:UInt32}"
 _READ: Final = ("trace_id", "started", "ended", "touched", "system", "documents", "cost_usd", *SHARED_FACTS)
 
-
-_GONE: Final = f"{BUCKET} AND touched = toDateTime64(0, 3, 'UTC')"
-"""What retention has removed of the bucket's conversations."""
 
 _ROWS: Final = f"FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} AND log_id GLOBAL IN"
 _BEFORE: Final = (
     "LEFT ANY JOIN (SELECT log_id, conversation_id, similarity, output_similarity "
     f"{_ROWS} (SELECT trace_id FROM {BUCKET}) "
-    f"AND conversation_id GLOBAL IN (SELECT conversation_id FROM {_GONE})"
+    f"AND conversation_id GLOBAL IN (SELECT conversation_id FROM {REMOVED})"
     ") AS stood ON stood.log_id = drafts.trace_id AND stood.conversation_id = places.conversation_id "
     "LEFT ANY JOIN (SELECT conversation_id, count() AS turns, sum(tool_calls) AS tools "
-    f"{_ROWS} (SELECT trace_id FROM {_GONE}) GROUP BY conversation_id"
+    f"{_ROWS} (SELECT trace_id FROM {REMOVED}) GROUP BY conversation_id"
     ") AS gone ON gone.conversation_id = places.conversation_id"
 )
 _STOOD: Final = {
@@ -117,7 +113,7 @@ def _drafts(*, removed: bool) -> str:
         f"SELECT {drafts}, places.conversation_id AS conversation_id, {f'{stood}, ' if removed else ''}"
         f"{z_score('drafts.latency_ms', 'latency', 'logs')} AS latency_z, "
         f"{z_score('drafts.cost_usd', 'cost', 'priced')} AS cost_z "
-        f"FROM (SELECT * FROM drafts WHERE {_DRAFT}) AS drafts "
+        f"FROM (SELECT * FROM {DRAFTED}) AS drafts "
         f"INNER JOIN (SELECT trace_id, conversation_id FROM {BUCKET}) AS places "
         "ON places.trace_id = drafts.trace_id "
         f"LEFT ANY JOIN ({USUAL}) AS usual "
@@ -182,7 +178,7 @@ def _prompts() -> str:
     words = words_of(folded_words("system"), MAX_SYSTEM_CHARS)
     return (
         f"SELECT arrayJoin({runs_of(words, 'cityHash64(system)')}) AS run_of_words FROM ("
-        f"SELECT DISTINCT system FROM drafts WHERE {_DRAFT} AND system != '')"
+        f"SELECT DISTINCT system FROM {DRAFTED} AND system != '')"
     )
 
 

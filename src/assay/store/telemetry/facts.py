@@ -89,6 +89,15 @@ COLUMNS: Final = f"{FACTS}, signals, computed_at, is_deleted"
 BUCKET: Final = "settling WHERE run = {run:String} AND bucket = {bucket:UInt32}"
 """The traces, with their conversations, that one step of a run works on."""
 
+NEVER: Final = "toDateTime64(0, 3, 'UTC')"
+"""When such a trace was touched of which retention has left only facts."""
+
+REMOVED: Final = f"{BUCKET} AND touched = {NEVER}"
+"""Those of the bucket."""
+
+DRAFTED: Final = "drafts WHERE run = {run:String} AND bucket = {bucket:UInt32}"
+"""What the bucket's other traces say."""
+
 DAYS: Final = "toDate(started) >= {first_day:Date} AND toDate(started) <= {last_day:Date}"
 """The days of the bucket's logs: no other part of `signals` is read."""
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 from assay.store.telemetry.connection import Telemetry
-from assay.store.telemetry.facts import near
+from assay.store.telemetry.facts import NEVER, near
 
 IDLE: Final = 4_294_967_293
 OPEN: Final = 4_294_967_294
@@ -97,7 +97,8 @@ def plan_again(
 def _buckets(t: Telemetry, run: str, *, since: int = 0) -> list[Bucket]:
     rows = t.query(
         "SELECT bucket, count() AS traces, uniqExact(conversation_id) AS talks, min(first_day) AS first, "
-        "max(last_day) AS last, countIf(touched = toDateTime64(0, 3, 'UTC')) AS removed FROM settling "
+        "max(last_day) AS last, "
+        f"countIf(touched = {NEVER}) AS removed FROM settling "
         f"WHERE run = {{run:String}} AND bucket < {IDLE} AND bucket >= {{since:UInt32}} "
         "GROUP BY bucket ORDER BY bucket",
         {"run": run, "since": since},
@@ -226,7 +227,7 @@ def _work() -> str:
     )
     removed = (
         "SELECT log_id AS trace_id, toDate(started) AS first_day, toDate(started) AS last_day, "
-        "toDateTime64(0, 3, 'UTC') AS last_touched, 0 AS joined, conversation_id AS talk "
+        f"{NEVER} AS last_touched, 0 AS joined, conversation_id AS talk "
         f"{settled} AND log_id GLOBAL NOT IN ("
         f"SELECT trace_id FROM interactions WHERE trace_id GLOBAL IN ({old}))"
     )
@@ -234,7 +235,7 @@ def _work() -> str:
     grouped = (
         "SELECT talk, groupArray((trace_id, first_day, last_day, last_touched)) AS members, "
         "min(first_day) AS begun, max(last_touched) AS changed, count() AS size, max(joined) AS joined "
-        f"FROM ({every}) GROUP BY talk HAVING changed > toDateTime64(0, 3, 'UTC')"
+        f"FROM ({every}) GROUP BY talk HAVING changed > {NEVER}"
     )
     known = (
         "SELECT log_id, started, turns, computed_at FROM signals FINAL "
@@ -250,7 +251,7 @@ def _work() -> str:
     )
     return (
         "SELECT {run:String}, toUInt32(intDiv(running - 1, {size:UInt32})), member.1, talk, "
-        "if(member.4 > toDateTime64(0, 3, 'UTC'), changed, member.4), least(member.2, was), member.3 "
+        f"if(member.4 > {NEVER}, changed, member.4), least(member.2, was), member.3 "
         "FROM (SELECT talk, members, changed, was, "
         "sum(size) OVER (ORDER BY begun, talk ROWS UNBOUNDED PRECEDING) AS running "
         f"FROM ({todo})) ARRAY JOIN members AS member"

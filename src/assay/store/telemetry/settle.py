@@ -20,7 +20,7 @@ from assay.store.telemetry.baselines import Baselines
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.drafts import drop_drafts, drop_old_drafts, write_drafts
 from assay.store.telemetry.events import link_records
-from assay.store.telemetry.facts import BUCKET, COLUMNS, near
+from assay.store.telemetry.facts import BUCKET, COLUMNS, NEVER, near
 from assay.store.telemetry.made import Fault, Made, add_made, add_sql, no_fault, own_sql
 from assay.store.telemetry.place import IDLE, SETTINGS, WANTED, Bucket, plan, plan_again
 from assay.store.telemetry.schema import local_name
@@ -341,7 +341,7 @@ def _oldest_left(t: Telemetry, run: str, computed_at: datetime) -> datetime | No
     sql = (
         "SELECT min(touched) AS oldest, count() AS traces FROM settling WHERE run = {run:String} "
         f"AND bucket < {IDLE} AND conversation_id GLOBAL NOT IN ({written}) "
-        "AND touched > toDateTime64(0, 3, 'UTC')"
+        f"AND touched > {NEVER}"
     )
     (row,) = t.query(near(t.topology, sql), {"run": run, "computed_at": computed_at}).to_pylist()
     return row["oldest"].astimezone(UTC) if row["traces"] else None

@@ -6,7 +6,7 @@ from typing import Final
 
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import staged
-from assay.store.telemetry.facts import BUCKET, COUNTED, DAYS, FACT_NAMES, NAMED
+from assay.store.telemetry.facts import BUCKET, COUNTED, DAYS, DRAFTED, FACT_NAMES, NAMED, REMOVED
 from assay.store.telemetry.hearing import Ears
 from assay.store.telemetry.likeness import highest, stems_of, words_of
 
@@ -97,18 +97,15 @@ def _mostly(language: str, text: str) -> str:
 
 def _stood() -> str:
     """The rows that conversations have of which retention has removed interactions."""
-    gone = f"SELECT conversation_id FROM {BUCKET} AND touched = toDateTime64(0, 3, 'UTC')"
     return (
         f"SELECT log_id, {', '.join(_STAYS)} FROM signals FINAL "
-        f"WHERE unit = 'conversation' AND {DAYS} AND log_id GLOBAL IN ({gone})"
+        f"WHERE unit = 'conversation' AND {DAYS} AND log_id GLOBAL IN (SELECT conversation_id FROM {REMOVED})"
     )
 
 
 def _returns() -> str:
     """The same of the bucket's conversations."""
-    users = (
-        "SELECT user_id FROM drafts WHERE run = {run:String} AND bucket = {bucket:UInt32} AND user_id != ''"
-    )
+    users = f"SELECT user_id FROM {DRAFTED} AND user_id != ''"
     return (
         f"SELECT talk, alike FROM ({_alike(users)}) "
         f"WHERE talk GLOBAL IN (SELECT conversation_id FROM {BUCKET})"
@@ -184,6 +181,6 @@ def standing() -> str:
     return (
         f"SELECT * FROM ({written()}) UNION ALL "
         f"SELECT * FROM signals FINAL WHERE unit = 'interaction' AND {DAYS} "
-        f"AND log_id GLOBAL IN (SELECT trace_id FROM {BUCKET} AND touched = toDateTime64(0, 3, 'UTC')) "
+        f"AND log_id GLOBAL IN (SELECT trace_id FROM {REMOVED}) "
         f"AND conversation_id GLOBAL IN ({talks})"
     )
