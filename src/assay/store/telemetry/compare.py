@@ -11,7 +11,7 @@ from assay.store.telemetry.baselines import USUAL, z_score
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import Stage, staged
 from assay.store.telemetry.facts import BUCKET, DAYS, DRAFTED, FACTS, REMOVED, SHARED_FACTS, bind_common
-from assay.store.telemetry.hearing import Ears, Tongues, tell_language, tell_other_language
+from assay.store.telemetry.hearing import FOLDED, Ears, Tongues, tell_language, tell_other_language
 from assay.store.telemetry.likeness import COMPARED, highest, runs_of, stems_of, words_of
 from assay.store.telemetry.mapping import MAX_SYSTEM_CHARS
 from assay.store.telemetry.personal import count_personal
@@ -80,7 +80,7 @@ def select_interactions(
         by_words |= masks
         by_script |= spoken
     stages = (
-        {f"folded_{column}": folded_words(column) for column in ("input", "output")},
+        FOLDED,
         {
             **{f"words_{column}": words_of(f"folded_{column}") for column in ("input", "output")},
             **ears.hits,

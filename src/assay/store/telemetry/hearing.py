@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from assay.query import Condition, fold_words, phrases_of
 from assay.records import Signal, Unit
-from assay.store.telemetry.condition import Heard, listens, patterns_of
+from assay.store.telemetry.condition import Heard, folded_words, listens, patterns_of
 from assay.store.telemetry.dialect import Stage
+from assay.store.telemetry.search import SEARCHED
 
 SCRIPT: Final = "script:"
 """What begins the word of a language that names a script."""
@@ -46,9 +47,13 @@ MAX_WORDS: Final = 255
 """Languages known by words, and words of one: each is counted in a byte of one number."""
 
 
+FOLDED: Final[Stage] = {f"folded_{column}": folded_words(column) for column in SEARCHED}
+"""The folded texts that all of this is asked of."""
+
+
 class Ears(NamedTuple):
-    """`hits` are columns to compute from the folded texts `folded_input` and `folded_output`; `heard` asks
-    them for a list, by column and list; `params` are the values bound in both."""
+    """`hits` are columns to compute from the texts in `FOLDED`; `heard` asks them for a list, by column and
+    list; `params` are the values bound in both."""
 
     hits: dict[str, str]
     heard: Heard
@@ -61,7 +66,7 @@ def listen(conditions: Sequence[Condition], words: Mapping[str, Sequence[str]]) 
     hits: dict[str, str] = {}
     heard: dict[tuple[str, str], str] = {}
     params: dict[str, Any] = {}
-    for column in ("input", "output"):
+    for column in SEARCHED:
         patterns: list[str] = []
         for name in (name for of, name in pairs if of == column):
             first = len(patterns) + 1

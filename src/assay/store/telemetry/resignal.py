@@ -19,12 +19,11 @@ import pyarrow as pa
 from assay.errors import StoreError, StoreFull, StoreUnreachable
 from assay.query import Condition, Field, walk
 from assay.records import Progress, Signal, Unit, Window, no_progress
-from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.connection import Telemetry
 from assay.store.telemetry.derive import fingerprint, read_known, remember
 from assay.store.telemetry.dialect import staged
 from assay.store.telemetry.facts import FACT_NAMES, near, raised
-from assay.store.telemetry.hearing import listen_for
+from assay.store.telemetry.hearing import FOLDED, listen_for
 from assay.store.telemetry.made import Fault, Made, Named, beside, no_fault, own_sql, with_names
 from assay.store.telemetry.own import brief
 
@@ -205,7 +204,7 @@ class _Step:
         )
         every = f"if({_TEXTLESS}, {kept}, {joined})"
         stages = (
-            {f"folded_{column}": folded_words(column) for column in ("input", "output")},
+            FOLDED,
             ears.hits,
             {
                 "fresh": f"arraySort(arrayDistinct(CAST({every}, 'Array(String)')))",

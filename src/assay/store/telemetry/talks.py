@@ -7,7 +7,7 @@ from typing import Final
 from assay.store.telemetry.condition import folded_words
 from assay.store.telemetry.dialect import staged
 from assay.store.telemetry.facts import BUCKET, COUNTED, DAYS, DRAFTED, FACT_NAMES, NAMED, REMOVED
-from assay.store.telemetry.hearing import Ears
+from assay.store.telemetry.hearing import FOLDED, Ears
 from assay.store.telemetry.likeness import highest, stems_of, words_of
 
 LAST: Final = "argMaxIf({0}, (started, log_id), {0} != '')"
@@ -44,10 +44,9 @@ def select_conversations(
         f"FROM ({grouped}) AS talks {joined}"
     )
     every = f"arraySort(arrayDistinct(arrayConcat(inherited, {signals})))"
-    folded = {f"folded_{column}": folded_words(column) for column in ("input", "output")}
     last = {name: name for name in FACT_NAMES} | {"raised": every}
     stamped = {"computed_at": "{computed_at:DateTime64(6, 'UTC')}", "is_deleted": "0"}
-    return staged((*FACT_NAMES, "inherited"), f"({own})", (folded, ears.hits), last | stamped)
+    return staged((*FACT_NAMES, "inherited"), f"({own})", (FOLDED, ears.hits), last | stamped)
 
 
 def _merged() -> dict[str, str]:
